@@ -1,0 +1,13 @@
+//! What a container is: the wish (`spec`), the record of it (`record`), what happened (`state`), its
+//! names, and how all that lies on disk (`store`).
+
+pub mod id;
+pub mod record;
+pub mod spec;
+pub mod state;
+pub mod store;
+
+pub use id::{ContainerId, ContainerName};
+pub use record::ContainerRecord;
+pub use spec::ContainerSpec;
+pub use state::{Exit, State};

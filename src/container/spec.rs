@@ -1,0 +1,216 @@
+//! The wish: what somebody asked a container to be, in real types, whichever door it came through.
+//! No flag names and no defaults of the image in here.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::ContainerName;
+use crate::image::platform::Platform;
+
+/// What a door asks for. `image` stays exactly as the user typed it (Docker shows it that way).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ContainerSpec {
+    pub image: String,
+    pub platform: Option<Platform>,
+    pub name: Option<ContainerName>,
+    /// Replaces the image's CMD.
+    pub command: Option<Vec<String>>,
+    /// Replaces the image's ENTRYPOINT and drops its CMD; an empty list resets it.
+    pub entrypoint: Option<Vec<String>>,
+    /// Later entries win; `NAME=value`, already read from the client's environment where needed.
+    pub env: Vec<(String, String)>,
+    pub workdir: Option<PathBuf>,
+    /// `name|uid[:group|gid]`, resolved in the container's own /etc/passwd and /etc/group.
+    pub user: Option<String>,
+    pub groups: Vec<String>,
+    pub hostname: Option<String>,
+    pub domainname: Option<String>,
+    pub labels: BTreeMap<String, String>,
+    pub annotations: BTreeMap<String, String>,
+    pub mounts: Vec<MountSpec>,
+    pub network: NetworkMode,
+    pub extra_hosts: Vec<(String, String)>,
+    pub dns: Vec<std::net::IpAddr>,
+    pub dns_search: Vec<String>,
+    pub dns_options: Vec<String>,
+    pub tty: bool,
+    /// `-i`: stdin stays open without a client.
+    pub stdin_open: bool,
+    /// stdin closes when the first attached client goes.
+    pub stdin_once: bool,
+    pub attach: AttachStreams,
+    pub read_only: bool,
+    pub init: bool,
+    pub privileged: bool,
+    pub cap_add: Vec<String>,
+    pub cap_drop: Vec<String>,
+    pub no_new_privileges: bool,
+    pub seccomp: SeccompChoice,
+    /// `--security-opt systempaths=unconfined`: no masked or read-only paths.
+    pub system_paths_unconfined: bool,
+    pub devices: Vec<DeviceSpec>,
+    pub ulimits: Vec<Ulimit>,
+    pub sysctls: BTreeMap<String, String>,
+    pub oom_score_adj: Option<i32>,
+    /// Size of /dev/shm; Docker's default is 64 MiB.
+    pub shm_size: Option<Bytes>,
+    pub ipc: NamespaceMode,
+    pub pid: NamespaceMode,
+    pub uts: NamespaceMode,
+    pub cgroup: NamespaceMode,
+    pub user_namespace: UserNamespaceMode,
+    /// A signal's name or number as typed; the image's STOPSIGNAL, then SIGTERM, otherwise.
+    pub stop_signal: Option<String>,
+    /// Seconds between the stop signal and KILL; 10 when unset, negative waits for ever.
+    pub stop_timeout: Option<i64>,
+    pub auto_remove: bool,
+    pub overlay: Option<OverlayChoice>,
+    pub log: LogSpec,
+}
+
+/// A count of bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Bytes(pub u64);
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttachStreams {
+    pub stdin: bool,
+    pub stdout: bool,
+    pub stderr: bool,
+}
+
+/// How a container writes to its root file system (DESIGN: H, F and the fallback).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OverlayChoice {
+    /// The first of the following that works.
+    #[default]
+    Auto,
+    /// The kernel's overlayfs on top of the FUSE image.
+    Hybrid,
+    /// Our FUSE file system serves the upper directory as well.
+    Full,
+    /// Plain directories and the kernel's overlayfs; needs no /dev/fuse.
+    Unpacked,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MountSpec {
+    pub kind: MountKind,
+    /// Absolute path inside the container.
+    pub target: PathBuf,
+    pub read_only: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum MountKind {
+    Bind {
+        /// Absolute path on the host.
+        source: PathBuf,
+        /// `-v` makes a missing source as a directory; `--mount` refuses it (Docker's rule).
+        create_source: bool,
+        /// Bind what is mounted below the source too (`bind-recursive`, default true).
+        recursive: bool,
+        propagation: Propagation,
+    },
+    Tmpfs {
+        size: Option<Bytes>,
+        /// Permission bits, 01777 when unset.
+        mode: Option<u32>,
+        /// Further mount options as typed after `--tmpfs DST:`, e.g. `exec`, `nosuid`.
+        options: Vec<String>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Propagation {
+    #[default]
+    RPrivate,
+    Private,
+    RShared,
+    Shared,
+    RSlave,
+    Slave,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "mode", content = "of", rename_all = "lowercase")]
+pub enum NetworkMode {
+    /// Not asked for: what coracle gives by default.
+    #[default]
+    Default,
+    None,
+    Host,
+    Container(String),
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "mode", content = "of", rename_all = "lowercase")]
+pub enum NamespaceMode {
+    #[default]
+    Private,
+    Host,
+    Container(String),
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "mode", rename_all = "kebab-case")]
+pub enum UserNamespaceMode {
+    /// Root in the container is the caller; other ids come from the caller's range, if there is one.
+    #[default]
+    Default,
+    /// The caller's own id inside as outside.
+    KeepId { uid: Option<u32>, gid: Option<u32> },
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "profile", content = "json", rename_all = "lowercase")]
+pub enum SeccompChoice {
+    /// Docker's default profile.
+    #[default]
+    Default,
+    Unconfined,
+    /// The text of a profile file in Docker's JSON form.
+    Profile(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceSpec {
+    pub source: PathBuf,
+    pub target: PathBuf,
+    /// Any of `r`, `w`, `m`, as typed.
+    pub access: String,
+}
+
+/// `--ulimit name=soft:hard`; -1 is unlimited.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ulimit {
+    /// Docker's name: `nofile`, `nproc`, `core`, ...
+    pub name: String,
+    pub soft: i64,
+    pub hard: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogSpec {
+    pub driver: LogDriver,
+    pub options: BTreeMap<String, String>,
+}
+
+impl Default for LogSpec {
+    fn default() -> LogSpec {
+        LogSpec { driver: LogDriver::JsonFile, options: BTreeMap::new() }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogDriver {
+    JsonFile,
+    None,
+}

@@ -1,0 +1,41 @@
+//! What happened to a container: written by its supervisor, believed only as far as the lock says.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// How a container's first process ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exit {
+    /// 0 to 255; 128 + n for a process ended by signal n (Docker's rule).
+    pub code: u8,
+    /// The signal, when one ended it.
+    pub signal: Option<i32>,
+    pub oom_killed: bool,
+    pub finished: Timestamp,
+    /// Why it could not be started at all, in Docker's words.
+    pub error: Option<String>,
+}
+
+/// A container's state as shown. `Running` only ever comes from a lock that is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    Created,
+    Running { started: Timestamp, pid: i32 },
+    Exited { started: Option<Timestamp>, exit: Exit },
+}
+
+/// `state.json`, replaced by the supervisor at start and at exit. A file that says `started` without
+/// `exit` while nobody holds the lock means the supervisor was killed or the machine rebooted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StateFile {
+    pub version: u32,
+    pub started: Option<Timestamp>,
+    /// The first process as the host numbers it. For showing only: no pid on disk is ever signalled.
+    pub pid: Option<i32>,
+    pub exit: Option<Exit>,
+    /// The overlay mode that was in use, the network that was given, ids mapped: facts for `inspect`.
+    pub overlay: Option<String>,
+    /// Times the container was started.
+    pub starts: u32,
+}

@@ -1,0 +1,82 @@
+//! Errors as doors see them: a kind from the Docker vocabulary, a sentence, perhaps a hint. One table
+//! turns kinds into exit codes and HTTP statuses.
+
+use std::fmt;
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Docker's vocabulary (its errdefs).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    NotFound,
+    Conflict,
+    InvalidParameter,
+    Unauthorized,
+    Forbidden,
+    Unavailable,
+    NotImplemented,
+    System,
+    /// The command could not be executed in the container: exit status 126.
+    NotExecutable,
+    /// The command was not found in the container: exit status 127.
+    CommandNotFound,
+}
+
+#[derive(Debug)]
+pub struct Error {
+    pub kind: Kind,
+    message: String,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    pub hint: Option<String>,
+}
+
+impl Error {
+    pub fn new(kind: Kind, message: impl Into<String>) -> Error {
+        Error { kind, message: message.into(), source: None, hint: None }
+    }
+    /// Wraps a module's error; its own sentence and its causes follow `message`.
+    pub fn caused(
+        kind: Kind,
+        message: impl Into<String>,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> Error {
+        Error { kind, message: message.into(), source: Some(Box::new(source)), hint: None }
+    }
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Error {
+        self.hint = Some(hint.into());
+        self
+    }
+    /// Status of `run`, `create`, `start -a` and `exec` when they fail themselves (Docker's numbers);
+    /// other commands end with 1.
+    pub fn run_status(&self) -> u8 {
+        match self.kind {
+            Kind::NotExecutable => 126,
+            Kind::CommandNotFound => 127,
+            _ => 125,
+        }
+    }
+    pub fn http_status(&self) -> u16 {
+        match self.kind {
+            Kind::NotFound => 404,
+            Kind::Conflict => 409,
+            Kind::InvalidParameter | Kind::NotExecutable | Kind::CommandNotFound => 400,
+            Kind::Unauthorized => 401,
+            Kind::Forbidden => 403,
+            Kind::Unavailable => 503,
+            Kind::NotImplemented => 501,
+            Kind::System => 500,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|e| e as _)
+    }
+}

@@ -1,0 +1,25 @@
+//! The verbs, by noun. Every door calls these; they decide, write records and start supervisors.
+
+pub mod container;
+pub mod error;
+pub mod image;
+pub mod system;
+
+pub use error::{Error, Kind, Result};
+
+use crate::config::Config;
+use crate::container::store::ContainerStore;
+use crate::image::ImageStore;
+
+/// The stores of one user.
+pub struct Engine {
+    pub config: Config,
+    pub images: ImageStore,
+    pub containers: ContainerStore,
+}
+
+impl Engine {
+    pub fn open(config: Config) -> Engine {
+        Engine { images: ImageStore::open(&config), containers: ContainerStore::open(&config), config }
+    }
+}

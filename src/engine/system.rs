@@ -1,0 +1,1 @@
+//! Verbs on the whole: info, version. (helper F)

@@ -1,0 +1,27 @@
+//! Images: references, manifests, configs, the store of names and blobs, archives, registries.
+//! (helper B writes this head: layout of blobs/ and images/, locks, versions.)
+
+pub mod config;
+pub mod platform;
+pub mod reference;
+pub mod store;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::layer::DiffId;
+
+pub use config::ImageConfig;
+pub use platform::Platform;
+pub use reference::Reference;
+pub use store::{Image, ImageStore};
+
+/// The image a container was made from, whatever its names point to now. The image's config stays in
+/// the blob store as long as a container pins it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PinnedImage {
+    /// Digest of the config: the image id.
+    pub id: Digest,
+    pub manifest: Digest,
+    pub layers: Vec<DiffId>,
+}

@@ -1,0 +1,23 @@
+//! coracle: containers for a person who is not root. `ls` sorts by alphabet; this is the order of the
+//! floors. A module imports from floors below its own (ARCHITECTURE.md draws the picture).
+
+#![deny(unsafe_code)]
+
+// doors
+pub mod cli; // docker's command line; ui/ inside draws tables, progress and the terminal
+// deciding
+pub mod engine; // the verbs, by noun; used by every door
+// keeping
+pub mod supervisor; // one process per container: console, log, exit status, the root file system
+// machines (they do not know each other)
+pub mod logs; // log drivers: writer and reader of one format side by side
+pub mod overlay; // the root file system: FUSE overlay, kernel overlayfs on top of it, or unpacked
+pub mod runtime; // namespaces, mounts, capabilities, seccomp, init, exec
+// records
+pub mod container; // what a container is: spec, record, state, names, on disk
+pub mod image; // reference, manifest, config, store; registry and archives inside
+pub mod layer; // tar blob + index; never unpacked
+// ground
+pub mod config; // where things lie, what the user configured
+pub mod digest; // sha256 digests
+pub mod sys; // safe wrappers over system calls; the only home of `unsafe`

@@ -1,0 +1,1 @@
+//! U, the user's namespace (DESIGN section 2 and 6). helper D.

@@ -1,0 +1,14 @@
+//! Safe wrappers over system calls; the only home of `unsafe`. rustix first, nix where it lacks a
+//! call, libc last. A wrapper takes and returns owned types.
+#![allow(unsafe_code)]
+
+pub mod file; // atomic replacement, safe resolution below a directory
+pub mod lock; // OFD locks: who is alive, who may write
+pub mod mmap; // read-only maps of files
+pub mod mount; // the mount API that rustix lacks
+pub mod namespace; // unshare, setns, id maps
+pub mod process; // clone3, execveat, pidfds, prctl, capabilities
+pub mod seccomp; // loading filters
+pub mod signal; // masks, signalfd, names and numbers
+pub mod socket; // unix sockets that carry descriptors
+pub mod terminal; // ptys, raw mode, window sizes
