@@ -10,4 +10,4 @@ pub mod store;
 pub use id::{ContainerId, ContainerName};
 pub use record::ContainerRecord;
 pub use spec::ContainerSpec;
-pub use state::{Exit, State};
+pub use state::{Exit, State, StateFile};

@@ -1,6 +1,6 @@
 //! Verbs on containers. (helper E implements; helper F calls. Signatures are agreed.)
 
-use crate::container::{ContainerId, ContainerRecord, ContainerSpec, Exit, State};
+use crate::container::{ContainerId, ContainerRecord, ContainerSpec, Exit, State, StateFile};
 use crate::engine::{Engine, Result};
 
 /// `--pull`.
@@ -17,12 +17,16 @@ pub enum PullPolicy {
 pub struct ContainerView {
     pub record: ContainerRecord,
     pub state: State,
+    /// What the supervisor wrote last: facts for `inspect` (overlay mode, starts), not to be believed
+    /// about running.
+    pub facts: StateFile,
 }
 
-/// `exec` as a door asks for it.
-#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+/// `exec` as a door asks for it. With `detach` the call returns `Attached::Detached` once it runs.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct ExecSpec {
     pub argv: Vec<String>,
+    /// Added to the container's own environment; later entries win.
     pub env: Vec<(String, String)>,
     pub workdir: Option<std::path::PathBuf>,
     pub user: Option<String>,
@@ -102,6 +106,24 @@ impl Engine {
     }
     /// Bytes the container itself wrote (`ps -s`).
     pub fn written_size(&self, id: &ContainerId) -> Result<u64> {
+        todo!()
+    }
+    /// Stop, then start; a stopped container is just started.
+    pub fn restart(&self, id: &ContainerId, signal: Option<i32>, timeout: Option<i64>) -> Result<()> {
+        todo!()
+    }
+    /// Hands every stored entry that `query` asks for to `each`, oldest first; with `query.follow` until
+    /// the container ends. An error of `each` (a closed pipe) ends the reading and is no failure.
+    pub fn logs(
+        &self,
+        id: &ContainerId,
+        query: &crate::logs::Query,
+        each: &mut dyn FnMut(&crate::logs::Entry) -> std::io::Result<()>,
+    ) -> Result<()> {
+        todo!()
+    }
+    /// Where the log lies (`inspect` shows it as LogPath).
+    pub fn log_path(&self, id: &ContainerId) -> std::path::PathBuf {
         todo!()
     }
 }
