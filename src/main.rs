@@ -1,7 +1,16 @@
 //! Dispatch: a stage of a container (supervisor, init, exec) when started as one, else the command line.
 
+use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
+use coracle::runtime;
+
 fn main() -> ExitCode {
-    coracle::cli::main()
+    coracle::sys::process::configure_name_services();
+    let name = std::env::args_os().next().unwrap_or_default();
+    match name.as_bytes() {
+        stage if stage == runtime::init::STAGE.as_bytes() => runtime::init::main(),
+        stage if stage == runtime::exec::STAGE.as_bytes() => runtime::exec::main(),
+        _ => coracle::cli::main(),
+    }
 }

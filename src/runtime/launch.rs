@@ -1,21 +1,33 @@
-//! `Launch`: everything decided, plain data. What a test can print and compare.
-//!
-//! helper D owns this file and completes it; the shape below is what the others build against.
+//! `Launch`: everything decided, plain data. What a test can print and compare, and the paper that
+//! travels from the supervisor to init. `Process` alone is the paper of `exec`.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// The paper handed to init on an inherited descriptor.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+pub use crate::sys::namespace::IdMapping;
+pub use crate::sys::seccomp::BpfInstruction;
+
+use crate::container::spec::Propagation;
+
+/// A whole container, decided.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Launch {
     pub namespaces: Namespaces,
+    /// Map of the container's user namespace; `outside` as U numbers it.
     pub uid_map: Vec<IdMapping>,
     pub gid_map: Vec<IdMapping>,
-    pub hostname: String,
+    /// Whether `setgroups` is possible in the container's user namespace (not with a single id).
+    pub allow_setgroups: bool,
+    /// Set when the UTS namespace is new.
+    pub hostname: Option<String>,
     pub domainname: Option<String>,
     pub root_read_only: bool,
+    /// In the order in which they are made.
     pub mounts: Vec<MountOp>,
+    pub masked_paths: Vec<PathBuf>,
+    pub read_only_paths: Vec<PathBuf>,
+    /// Relative to /proc/sys, with slashes: `net/core/somaxconn`.
     pub sysctls: Vec<(String, String)>,
     pub process: Process,
     /// A tiny init of ours stays as PID 1, forwards signals and reaps (`--init`).
@@ -23,7 +35,7 @@ pub struct Launch {
 }
 
 /// What the first process and every `exec` have in common.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Process {
     pub argv: Vec<String>,
     /// `NAME=value`; HOME is added from the container's passwd when missing.
@@ -31,28 +43,24 @@ pub struct Process {
     pub cwd: PathBuf,
     /// Docker makes a missing working directory for `run`, not for `exec`.
     pub make_cwd: bool,
-    /// `name|uid[:group|gid]`, resolved inside.
+    /// `name|uid[:group|gid]`, resolved inside; empty is root.
     pub user: String,
+    /// Further groups, by name or number, resolved inside.
     pub groups: Vec<String>,
     pub terminal: bool,
     pub capabilities: Capabilities,
     pub no_new_privileges: bool,
     /// Classic BPF program for seccomp, `None` when unconfined.
+    #[serde(with = "packed_program")]
     pub seccomp: Option<Vec<BpfInstruction>>,
     pub rlimits: Vec<Rlimit>,
     pub oom_score_adj: Option<i32>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BpfInstruction {
-    pub code: u16,
-    pub jt: u8,
-    pub jf: u8,
-    pub k: u32,
+    /// Why only one id exists inside; the hint of the error that another one gets.
+    pub single_id_note: Option<String>,
 }
 
 /// Bit masks by capability number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
     pub bounding: u64,
     pub permitted: u64,
@@ -61,25 +69,18 @@ pub struct Capabilities {
     pub ambient: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IdMapping {
-    pub inside: u32,
-    /// As the parent namespace (U) numbers it.
-    pub outside: u32,
-    pub count: u32,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rlimit {
     /// RLIMIT_* number.
     pub resource: u32,
+    /// `u64::MAX` is unlimited.
     pub soft: u64,
     pub hard: u64,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// A new one, the one the supervisor is in, or another container's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Namespaces {
-    /// A new one, the host's, or another container's.
     pub pid: NamespaceChoice,
     pub network: NamespaceChoice,
     pub ipc: NamespaceChoice,
@@ -87,14 +88,78 @@ pub struct Namespaces {
     pub cgroup: NamespaceChoice,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NamespaceChoice {
     New,
-    /// The one the supervisor is in.
+    /// The one the supervisor is in (`host`).
     Inherit,
-    // helper D: join by descriptor for container:X
+    /// One whose descriptor is given to `launch` (`container:X`).
+    Join,
 }
 
-/// One step of building the mount tree, done in order by init. helper D completes the list.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub enum MountOp {}
+/// One step of building the mount tree. Targets are absolute paths inside the container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MountOp {
+    /// A new file system of the kernel: proc, tmpfs, devpts, mqueue, sysfs, cgroup2.
+    FileSystem {
+        fstype: String,
+        target: PathBuf,
+        /// `MS_*` bits.
+        flags: u64,
+        /// Comma separated, as mount(2) takes it.
+        data: String,
+        /// Where the kernel does not allow a fresh one (proc and sysfs below masked ones, or of
+        /// somebody else's network): the host's own, read-only where it is sysfs.
+        or_host: bool,
+        /// A failure is no failure of the container.
+        optional: bool,
+    },
+    /// A host path, opened by the supervisor and passed as a detached tree.
+    Bind {
+        source: PathBuf,
+        target: PathBuf,
+        recursive: bool,
+        read_only: bool,
+        propagation: Propagation,
+        /// A missing source becomes a directory (Docker's rule for `-v`).
+        create_source: bool,
+    },
+    /// A device of the host; the permission stays the host's.
+    Device {
+        source: PathBuf,
+        target: PathBuf,
+        optional: bool,
+    },
+    Symlink {
+        content: PathBuf,
+        path: PathBuf,
+    },
+}
+
+/// The seccomp program as one base64 string: as JSON objects it would be ten times as long.
+mod packed_program {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::BpfInstruction;
+
+    pub fn serialize<S: Serializer>(program: &Option<Vec<BpfInstruction>>, to: S) -> Result<S::Ok, S::Error> {
+        let pack = |program: &Vec<BpfInstruction>| {
+            let bytes: Vec<u8> = program.iter().flat_map(|i| i.to_bytes()).collect();
+            STANDARD.encode(bytes)
+        };
+        program.as_ref().map(pack).serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<BpfInstruction>>, D::Error> {
+        use serde::de::Error;
+        let Some(text) = Option::<String>::deserialize(from)? else { return Ok(None) };
+        let bytes = STANDARD.decode(text).map_err(D::Error::custom)?;
+        let (instructions, rest) = bytes.as_chunks::<8>();
+        if !rest.is_empty() {
+            return Err(D::Error::custom("seccomp program cut off"));
+        }
+        Ok(Some(instructions.iter().map(BpfInstruction::from_bytes).collect()))
+    }
+}

@@ -1,7 +1,16 @@
-//! Namespaces, mounts, capabilities, seccomp, init, exec. (helper D writes this head.)
+//! Namespaces, mounts, capabilities, seccomp, init, exec.
 //!
-//! `plan` decides, purely; `launch` carries out, from the supervisor; `init` and `exec` are the two
-//! stages that run inside.
+//! `plan` decides, purely; `start` carries out, from the supervisor; `init` and `exec` are the two
+//! stages that run inside: this binary started again, with the paper on descriptor 3. `userns` is U,
+//! the namespace in which all supervisors of a user live.
 
+pub mod exec;
+pub mod init;
 pub mod launch;
+pub mod plan;
+pub mod start;
 pub mod userns;
+
+pub use launch::{Launch, Process};
+pub use plan::{ContainerFiles, ExecRequest, HostFacts, PlanError, PlanInput, plan, plan_exec};
+pub use start::{Joins, LaunchError, Started, Stdio, launch};

@@ -1,1 +1,56 @@
-//! (to be written)
+//! Namespaces: id maps, joining.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+/// One line of a user namespace's id map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdMapping {
+    pub inside: u32,
+    /// As the parent namespace numbers it.
+    pub outside: u32,
+    pub count: u32,
+}
+
+impl IdMapping {
+    /// The outside number of `id`, when this line maps it.
+    pub fn lookup(&self, id: u32) -> Option<u32> {
+        let offset = id.checked_sub(self.inside)?;
+        (offset < self.count).then(|| self.outside + offset)
+    }
+}
+
+/// The outside number of `id` in a whole map.
+pub fn lookup(map: &[IdMapping], id: u32) -> Option<u32> {
+    map.iter().find_map(|line| line.lookup(id))
+}
+
+/// Reads `/proc/PID/uid_map` or `gid_map` (user_namespaces(7)).
+pub fn read_map(path: &Path) -> io::Result<Vec<IdMapping>> {
+    parse_map(&std::fs::read_to_string(path)?).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+fn parse_map(text: &str) -> Option<Vec<IdMapping>> {
+    text.lines()
+        .map(|line| {
+            let mut numbers = line.split_ascii_whitespace().map(str::parse::<u32>);
+            let mut next = || numbers.next()?.ok();
+            Some(IdMapping { inside: next()?, outside: next()?, count: next()? })
+        })
+        .collect()
+}
+
+/// The text the kernel and newuidmap take: one line per range.
+pub fn map_text(map: &[IdMapping]) -> String {
+    map.iter().map(|m| format!("{} {} {}\n", m.inside, m.outside, m.count)).collect()
+}
+
+/// Moves the calling thread into a namespace. `kinds` is a set of `CLONE_NEW*`: one bit for a
+/// namespace's own descriptor, any for a pidfd (kernel 5.8). A pid namespace changes for children only.
+pub fn join(fd: BorrowedFd<'_>, kinds: i32) -> io::Result<()> {
+    // SAFETY: setns takes a descriptor, borrowed here, and a number; it touches no memory of ours.
+    if unsafe { libc::setns(fd.as_raw_fd(), kinds) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
