@@ -3,6 +3,7 @@
 
 pub mod config;
 pub mod platform;
+pub mod progress;
 pub mod reference;
 pub mod store;
 
@@ -13,6 +14,7 @@ use crate::layer::DiffId;
 
 pub use config::ImageConfig;
 pub use platform::Platform;
+pub use progress::{Progress, Step};
 pub use reference::Reference;
 pub use store::{Image, ImageStore};
 

@@ -50,6 +50,11 @@ impl ImageStore {
     pub fn config_bytes(&self, id: &Digest) -> Result<Vec<u8>, ImageError> {
         todo!()
     }
+    /// Keeps images from being removed while it lives: whoever pins an image (`create`) holds it from
+    /// finding the image until the record is on disk.
+    pub fn hold(&self) -> Result<Held, ImageError> {
+        todo!()
+    }
     /// All images, dangling ones included, newest first.
     pub fn list(&self) -> Result<Vec<Image>, ImageError> {
         todo!()
@@ -58,10 +63,22 @@ impl ImageStore {
         todo!()
     }
     /// `rmi NAME`: removes the name, and the image when it was the last one and no pin of a container
-    /// needs it (`in_use`). Docker's rules and conflict messages; `force` as Docker's.
-    pub fn remove(&self, name: &str, force: bool, in_use: &[InUse]) -> Result<Vec<Removed>, ImageError> {
+    /// needs it. `in_use` is asked for the containers once nobody can `hold` an image any more.
+    /// Docker's rules and conflict messages; `force` as Docker's.
+    pub fn remove(
+        &self,
+        name: &str,
+        force: bool,
+        in_use: &mut dyn FnMut() -> Vec<InUse>,
+    ) -> Result<Vec<Removed>, ImageError> {
         todo!()
     }
+}
+
+/// See [`ImageStore::hold`].
+#[must_use]
+pub struct Held {
+    _lock: std::fs::File,
 }
 
 /// A container that uses an image: engine tells the store, which does not know containers' store.
@@ -77,4 +94,14 @@ pub enum ImageError {
     #[error("No such image: {0}")]
     NotFound(String),
     // helper B completes the list
+}
+
+/// Docker's words: `Untagged: debian:12`, `Deleted: sha256:…`.
+impl std::fmt::Display for Removed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Removed::Untagged(name) => write!(f, "Untagged: {name}"),
+            Removed::Deleted(id) => write!(f, "Deleted: {id}"),
+        }
+    }
 }
