@@ -18,7 +18,20 @@ pub struct InvalidName(pub String);
 impl ContainerId {
     /// A fresh random id.
     pub fn random() -> ContainerId {
-        todo!("helper E")
+        let mut bytes = [0; 32];
+        let mut filled = 0;
+        while filled < bytes.len() {
+            // getrandom(2) only fails for want of entropy at boot, and then waits.
+            filled += rustix::rand::getrandom(&mut bytes[filled..], rustix::rand::GetRandomFlags::empty())
+                .expect("the kernel has random bytes");
+        }
+        let text: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+        // Docker avoids short ids that read as a decimal number (a host name made of digits only confuses
+        // resolvers): one letter is enough.
+        if text.as_bytes()[..12].iter().all(u8::is_ascii_digit) {
+            return ContainerId::random();
+        }
+        ContainerId(text)
     }
     /// Takes a full id as found on disk.
     pub fn parse(text: &str) -> Option<ContainerId> {
@@ -70,5 +83,27 @@ impl fmt::Display for ContainerName {
 impl fmt::Debug for ContainerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_ids_are_full_ids_and_differ() {
+        let (a, b) = (ContainerId::random(), ContainerId::random());
+        assert_ne!(a, b);
+        assert_eq!(ContainerId::parse(a.as_str()), Some(a));
+    }
+
+    #[test]
+    fn names_follow_dockers_rule() {
+        for good in ["web", "/web", "a1", "A_b.c-d", "9x"] {
+            assert!(ContainerName::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "/", "a", "-ab", "_ab", "a b", "a/b", "//ab", "ü1", "ab\n", "..", "a\0b"] {
+            assert!(ContainerName::parse(bad).is_err(), "{bad}");
+        }
     }
 }

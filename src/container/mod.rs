@@ -2,6 +2,7 @@
 //! names, and how all that lies on disk (`store`).
 
 pub mod id;
+pub mod names;
 pub mod record;
 pub mod spec;
 pub mod state;
