@@ -152,8 +152,7 @@ fn runtime_directory(asked: Option<OsString>, uid: u32) -> Result<PathBuf, Confi
     let session = asked.map_or_else(|| PathBuf::from(format!("/run/user/{uid}")), PathBuf::from);
     let usable = session.is_absolute()
         && fs::metadata(&session).is_ok_and(|m| m.is_dir() && m.uid() == uid && m.mode() & 0o022 == 0);
-    let path =
-        if usable { session.join("coracle") } else { PathBuf::from(format!("/tmp/coracle-{uid}")) };
+    let path = if usable { session.join("coracle") } else { PathBuf::from(format!("/tmp/coracle-{uid}")) };
     private_directory(&path, uid)?;
     Ok(path)
 }

@@ -35,7 +35,8 @@ const SURNAMES: &[&str] = &[
 /// A random name; after a few that were taken, with a digit at the end as Docker does.
 pub fn made_up(attempt: u32) -> ContainerName {
     let mut random = [0; 12];
-    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty()).expect("the kernel has random bytes");
+    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
+        .expect("the kernel has random bytes");
     let number = |at: usize| u32::from_le_bytes(random[at..at + 4].try_into().expect("four bytes")) as usize;
     let mut name =
         format!("{}_{}", ADJECTIVES[number(0) % ADJECTIVES.len()], SURNAMES[number(4) % SURNAMES.len()]);
@@ -52,7 +53,10 @@ mod tests {
     #[test]
     fn every_word_makes_a_valid_name() {
         for word in ADJECTIVES.iter().chain(SURNAMES) {
-            assert!(word.bytes().all(|b| b.is_ascii_lowercase()) && ContainerName::parse(word).is_ok(), "{word}");
+            assert!(
+                word.bytes().all(|b| b.is_ascii_lowercase()) && ContainerName::parse(word).is_ok(),
+                "{word}"
+            );
         }
         assert!(made_up(5).as_str().ends_with(|c: char| c.is_ascii_digit()));
     }

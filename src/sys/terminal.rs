@@ -124,9 +124,8 @@ mod tests {
         let size = WindowSize { rows: 33, columns: 99 };
         set_window_size(pty.master.as_fd(), size).unwrap();
         assert_eq!(window_size(pty.slave.as_fd()), Some(size));
-        let echo = |fd: &OwnedFd| {
-            termios::tcgetattr(fd).unwrap().local_modes.contains(termios::LocalModes::ECHO)
-        };
+        let echo =
+            |fd: &OwnedFd| termios::tcgetattr(fd).unwrap().local_modes.contains(termios::LocalModes::ECHO);
         assert!(echo(&pty.slave));
         let raw = RawMode::enter(pty.slave.as_fd()).unwrap();
         assert!(!echo(&pty.slave));
