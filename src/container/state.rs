@@ -3,6 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// Version of the state file's format.
+pub const VERSION: u32 = 1;
+
 /// How a container's first process ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exit {
@@ -38,4 +41,6 @@ pub struct StateFile {
     pub overlay: Option<String>,
     /// Times the container was started.
     pub starts: u32,
+    /// Where the supervisor listens: other sessions of the user may have another runtime directory.
+    pub socket: Option<std::path::PathBuf>,
 }

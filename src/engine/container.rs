@@ -1,6 +1,6 @@
 //! Verbs on containers. (helper E implements; helper F calls. Signatures are agreed.)
 
-use crate::container::{ContainerId, ContainerRecord, ContainerSpec, Exit, State, StateFile};
+use crate::container::{ContainerId, ContainerRecord, ContainerSpec, Exit};
 use crate::engine::{Engine, Result};
 
 /// `--pull`.
@@ -12,15 +12,7 @@ pub enum PullPolicy {
     Never,
 }
 
-/// A container as shown: record and state at one moment.
-#[derive(Debug, Clone)]
-pub struct ContainerView {
-    pub record: ContainerRecord,
-    pub state: State,
-    /// What the supervisor wrote last: facts for `inspect` (overlay mode, starts), not to be believed
-    /// about running.
-    pub facts: StateFile,
-}
+pub use crate::container::store::ContainerView;
 
 /// `exec` as a door asks for it. With `detach` the call returns `Attached::Detached` once it runs.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]

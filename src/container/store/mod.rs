@@ -1,0 +1,584 @@
+//! Containers on disk.
+//!
+//! ```text
+//! containers/<id>/record.json   the wish and the facts; made by `create`, replaced by `rename`
+//!                 state.json    what happened; replaced by the supervisor at start and at exit
+//!                 alive         empty; two locks on it, below
+//!                 container.log hosts hostname resolv.conf upper/ ...
+//! containers/names/<name>       a symbolic link to ../<id>: the claim of a name
+//! containers/partial/<id>/      a container half made or half removed
+//! ```
+//!
+//! **Byte 0 of `alive`: alive means locked.** The supervisor holds it from before its container starts
+//! until after the last trace of the run is written. Others only look (F_OFD_GETLK).
+//!
+//! **Byte 1: who may change the container**: its creator, `start` (which hands it to the supervisor),
+//! `rename`, `remove`, the supervisor that removes a `--rm` container. Readers take no lock, because every
+//! file is replaced as a whole.
+//!
+//! A container comes into being by one rename out of `partial/` and goes by one rename back. What a killed
+//! process leaves there is collected by whoever creates or removes next and finds byte 1 free. A claim of
+//! a name counts when the container it points to has that name in its record, or is being changed at
+//! this moment; any other is a leftover and is taken over, under the lock `names/.lock`.
+
+mod tree;
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{Mode, OFlags, openat};
+
+use super::{ContainerId, ContainerName, ContainerRecord, Exit, State, StateFile, names, record, state};
+use crate::config::Config;
+use crate::sys::file::{self, Durability};
+use crate::sys::lock::{self, Byte, OfdLock};
+
+pub use tree::{Removal, remove_tree};
+
+/// The byte that a supervisor holds.
+pub const ALIVE: Byte = Byte(0);
+/// The byte that whoever changes the container holds.
+pub const CHANGE: Byte = Byte(1);
+
+/// The containers of one store.
+#[derive(Debug)]
+pub struct ContainerStore {
+    root: PathBuf,
+}
+
+/// A container as shown: record and state at one moment.
+#[derive(Debug, Clone)]
+pub struct ContainerView {
+    pub record: ContainerRecord,
+    pub state: State,
+    /// What the supervisor wrote last: facts for `inspect` (overlay mode, starts), not to be believed
+    /// about running.
+    pub facts: StateFile,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("No such container: {0}")]
+    NotFound(String),
+    #[error("multiple IDs found with provided prefix: {0}")]
+    Ambiguous(String),
+    #[error(
+        "Conflict. The container name \"/{name}\" is already in use by container \"{id}\". You have to remove (or rename) that container to be able to reuse that name."
+    )]
+    NameTaken { name: ContainerName, id: ContainerId },
+    #[error("container {id} was made by a newer coracle (format {found}, this one knows {known})")]
+    Version { id: ContainerId, found: u32, known: u32 },
+    #[error("{step} {}", path.display())]
+    Io { step: &'static str, path: PathBuf, source: io::Error },
+    #[error("reading {}", path.display())]
+    Corrupt { path: PathBuf, source: serde_json::Error },
+}
+
+fn io_error(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    let path = path.to_owned();
+    move |source| StoreError::Io { step, path, source }
+}
+
+/// The right to change one container, until dropped.
+#[derive(Debug)]
+pub struct Change<'a> {
+    store: &'a ContainerStore,
+    id: ContainerId,
+    lock: OfdLock,
+}
+
+impl ContainerStore {
+    pub fn open(config: &Config) -> ContainerStore {
+        ContainerStore { root: config.containers() }
+    }
+
+    /// The directory of one container.
+    pub fn directory(&self, id: &ContainerId) -> PathBuf {
+        self.root.join(id.as_str())
+    }
+
+    fn partial(&self, id: &ContainerId) -> PathBuf {
+        self.root.join("partial").join(id.as_str())
+    }
+
+    fn claim(&self, name: &ContainerName) -> PathBuf {
+        self.root.join("names").join(name.as_str())
+    }
+
+    /// Makes the container of a record. `record.spec.name` is claimed when given, else a name is made up
+    /// and put into the record. A record of a `--rm` container is not synced: a power cut ends it anyway.
+    pub fn create(&self, mut record: ContainerRecord) -> Result<ContainerRecord, StoreError> {
+        self.sweep();
+        let partial = self.partial(&record.id);
+        self.make_directories()?;
+        DirBuilder::new().mode(0o700).create(&partial).map_err(io_error("making", &partial))?;
+        let made = (|| {
+            let alive = partial.join("alive");
+            let lock = open_new(&alive).and_then(|file| OfdLock::new(file, CHANGE));
+            let _lock = lock.map_err(io_error("locking", &alive))?;
+            record.name = self.claim_name(&record)?;
+            write_record(&partial, &record)?;
+            let place = self.directory(&record.id);
+            fs::rename(&partial, &place).map_err(io_error("making", &place))
+        })();
+        if let Err(error) = made {
+            // The name first: without the directory the claim would be a leftover.
+            let _ = self.release_name(&record.name, &record.id);
+            let _ = remove_tree(&partial);
+            return Err(error);
+        }
+        Ok(record)
+    }
+
+    fn make_directories(&self) -> Result<(), StoreError> {
+        for name in ["names", "partial"] {
+            let path = self.root.join(name);
+            if !path.is_dir() {
+                DirBuilder::new()
+                    .recursive(true)
+                    .mode(0o700)
+                    .create(&path)
+                    .map_err(io_error("making", &path))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn claim_name(&self, record: &ContainerRecord) -> Result<ContainerName, StoreError> {
+        if let Some(name) = &record.spec.name {
+            self.take_name(name, &record.id)?;
+            return Ok(name.clone());
+        }
+        for attempt in 0.. {
+            let name = names::made_up(attempt);
+            match self.take_name(&name, &record.id) {
+                Ok(()) => return Ok(name),
+                Err(StoreError::NameTaken { .. }) if attempt < 20 => {}
+                Err(error) => return Err(error),
+            }
+        }
+        unreachable!("the loop only ends by returning")
+    }
+
+    /// A symbolic link is made with its content or not at all, on every file system.
+    fn take_name(&self, name: &ContainerName, id: &ContainerId) -> Result<(), StoreError> {
+        let claim = self.claim(name);
+        let target = Path::new("..").join(id.as_str());
+        let link = || std::os::unix::fs::symlink(&target, &claim);
+        match link() {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            other => return other.map_err(io_error("claiming the name", &claim)),
+        }
+        let _names = self.lock_names()?;
+        if let Some(owner) = self.claimant(name) {
+            if owner == *id || self.claim_counts(name, &owner)? {
+                return Err(StoreError::NameTaken { name: name.clone(), id: owner });
+            }
+            fs::remove_file(&claim).map_err(io_error("taking over the name", &claim))?;
+        }
+        match link() {
+            // Somebody else was faster after the leftover (or the owner) had gone.
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                let owner = self.claimant(name).unwrap_or_else(|| id.clone());
+                Err(StoreError::NameTaken { name: name.clone(), id: owner })
+            }
+            other => other.map_err(io_error("claiming the name", &claim)),
+        }
+    }
+
+    fn lock_names(&self) -> Result<OfdLock, StoreError> {
+        let path = self.root.join("names/.lock");
+        open_lock(&path).and_then(|file| OfdLock::new(file, Byte(0))).map_err(io_error("locking", &path))
+    }
+
+    /// The container a name points to, whether the claim counts or not.
+    fn claimant(&self, name: &ContainerName) -> Option<ContainerId> {
+        let target = fs::read_link(self.claim(name)).ok()?;
+        ContainerId::parse(target.file_name()?.to_str()?)
+    }
+
+    fn claim_counts(&self, name: &ContainerName, id: &ContainerId) -> Result<bool, StoreError> {
+        // Locks first: a creator publishes the record before it lets go.
+        let changing = [self.directory(id), self.partial(id)].iter().any(|directory| {
+            File::open(directory.join("alive"))
+                .is_ok_and(|file| lock::is_locked(file.as_fd(), CHANGE).unwrap_or(true))
+        });
+        Ok(changing || self.record(id)?.is_some_and(|record| record.name == *name))
+    }
+
+    /// Removes the claim if it is this container's.
+    fn release_name(&self, name: &ContainerName, id: &ContainerId) -> Result<(), StoreError> {
+        if self.claimant(name).as_ref() != Some(id) {
+            return Ok(());
+        }
+        let _names = self.lock_names()?;
+        if self.claimant(name).as_ref() == Some(id) {
+            let claim = self.claim(name);
+            fs::remove_file(&claim).map_err(io_error("freeing the name", &claim))?;
+        }
+        Ok(())
+    }
+
+    /// The record, `None` when there is no such container.
+    pub fn record(&self, id: &ContainerId) -> Result<Option<ContainerRecord>, StoreError> {
+        let path = self.directory(id).join("record.json");
+        match fs::read(&path) {
+            Ok(bytes) => parse_record(id, &path, &bytes).map(Some),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(io_error("reading", &path)(e)),
+        }
+    }
+
+    /// Record and state, `None` when there is no such container.
+    pub fn view(&self, id: &ContainerId) -> Result<Option<ContainerView>, StoreError> {
+        match open_directory(rustix::fs::CWD, &self.directory(id)) {
+            Ok(directory) => self.view_in(id, directory.as_fd()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(io_error("opening", &self.directory(id))(e)),
+        }
+    }
+
+    fn view_in(
+        &self,
+        id: &ContainerId,
+        directory: BorrowedFd<'_>,
+    ) -> Result<Option<ContainerView>, StoreError> {
+        let path = |name| self.directory(id).join(name);
+        let record =
+            match read_at(directory, "record.json").map_err(io_error("reading", &path("record.json")))? {
+                Some(bytes) => parse_record(id, &path("record.json"), &bytes)?,
+                None => return Ok(None),
+            };
+        let (state, facts) =
+            state_in(directory, &path("state.json")).map_err(io_error("reading", &path("state.json")))?;
+        Ok(Some(ContainerView { record, state, facts }))
+    }
+
+    /// Whether a supervisor keeps the container (it may be about to start it, or to end).
+    pub fn is_alive(&self, id: &ContainerId) -> bool {
+        File::open(self.directory(id).join("alive")).is_ok_and(|file| is_alive(file.as_fd()))
+    }
+
+    /// All ids, in no order.
+    pub fn ids(&self) -> Result<Vec<ContainerId>, StoreError> {
+        let entries = match fs::read_dir(&self.root) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(io_error("listing", &self.root)(e)),
+        };
+        let mut ids = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(io_error("listing", &self.root))?.file_name();
+            ids.extend(name.to_str().and_then(ContainerId::parse));
+        }
+        Ok(ids)
+    }
+
+    /// All containers, newest first. What cannot be read (a damaged record, a newer format) is left out:
+    /// one bad container must not hide the others.
+    pub fn list(&self) -> Result<Vec<ContainerView>, StoreError> {
+        self.list_where(|_| true)
+    }
+
+    /// The containers that a supervisor keeps, newest first; looks into no other.
+    pub fn list_running(&self) -> Result<Vec<ContainerView>, StoreError> {
+        let mut views = self
+            .list_where(|directory| open_at(directory, "alive").is_ok_and(|file| is_alive(file.as_fd())))?;
+        views.retain(|view| matches!(view.state, State::Running { .. }));
+        Ok(views)
+    }
+
+    fn list_where(&self, wanted: impl Fn(BorrowedFd<'_>) -> bool) -> Result<Vec<ContainerView>, StoreError> {
+        let ids = self.ids()?;
+        let mut views = Vec::with_capacity(ids.len());
+        if ids.is_empty() {
+            return Ok(views);
+        }
+        let root = open_directory(rustix::fs::CWD, &self.root).map_err(io_error("opening", &self.root))?;
+        for id in ids {
+            let Ok(directory) = open_directory(root.as_fd(), Path::new(id.as_str())) else { continue };
+            if !wanted(directory.as_fd()) {
+                continue;
+            }
+            match self.view_in(&id, directory.as_fd()) {
+                Ok(view) => views.extend(view),
+                Err(error) => tracing::debug!(container = id.short(), %error, "left out of the list"),
+            }
+        }
+        views.sort_by(|a, b| {
+            b.record.created.cmp(&a.record.created).then_with(|| a.record.id.cmp(&b.record.id))
+        });
+        Ok(views)
+    }
+
+    /// Finds by full id, name (with or without `/`), or unique id prefix, in that order.
+    pub fn find(&self, text: &str) -> Result<ContainerView, StoreError> {
+        let not_found = || StoreError::NotFound(text.to_owned());
+        self.view(&self.find_id(text)?)?.ok_or_else(not_found)
+    }
+
+    /// As `find`, without looking into the container more than needed.
+    pub fn find_id(&self, text: &str) -> Result<ContainerId, StoreError> {
+        if let Some(id) = ContainerId::parse(text)
+            && self.directory(&id).is_dir()
+        {
+            return Ok(id);
+        }
+        if let Ok(name) = ContainerName::parse(text)
+            && let Some(id) = self.claimant(&name)
+            && self.record(&id)?.is_some_and(|record| record.name == name)
+        {
+            return Ok(id);
+        }
+        if text.is_empty() || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(StoreError::NotFound(text.to_owned()));
+        }
+        let mut matching = self.ids()?.into_iter().filter(|id| id.as_str().starts_with(text));
+        match (matching.next(), matching.next()) {
+            (Some(id), None) => Ok(id),
+            (Some(_), Some(_)) => Err(StoreError::Ambiguous(text.to_owned())),
+            (None, _) => Err(StoreError::NotFound(text.to_owned())),
+        }
+    }
+
+    /// Takes the right to change a container; waits for whoever has it. `None` when it is gone.
+    pub fn change(&self, id: &ContainerId) -> Result<Option<Change<'_>>, StoreError> {
+        let path = self.directory(id).join("alive");
+        let file = match File::options().read(true).write(true).open(&path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(io_error("opening", &path)(e)),
+        };
+        let lock = OfdLock::new(file, CHANGE).map_err(io_error("locking", &path))?;
+        // While we waited it may have been removed.
+        if !path.exists() {
+            return Ok(None);
+        }
+        Ok(Some(Change { store: self, id: id.clone(), lock }))
+    }
+
+    /// Takes over a `Change` that came with an inherited descriptor of `alive`.
+    pub fn inherited_change(&self, id: &ContainerId, alive: OwnedFd) -> Change<'_> {
+        Change { store: self, id: id.clone(), lock: OfdLock::inherited(alive, CHANGE) }
+    }
+
+    /// Collects what killed processes left in `partial/`. Never fails: what cannot be removed now (files
+    /// of other ids need the user's namespace) is returned.
+    pub fn sweep(&self) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(self.root.join("partial")) else { return Vec::new() };
+        let mut left = Vec::new();
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let lock = match File::options().read(true).write(true).open(path.join("alive")) {
+                Ok(file) => OfdLock::try_new(file, CHANGE).ok().flatten(),
+                Err(_) if is_old(&path) => None,
+                Err(_) => continue,
+            };
+            if lock.is_none() && !is_old(&path) {
+                continue;
+            }
+            match remove_tree(&path) {
+                Ok(Removal::Done) => {}
+                Ok(Removal::NeedsNamespace) => left.push(path),
+                Err(error) => tracing::debug!(path = %path.display(), %error, "not collected"),
+            }
+        }
+        left
+    }
+}
+
+/// A directory without a lock is that of a creator between two system calls, or of a dead one.
+fn is_old(path: &Path) -> bool {
+    let age = fs::symlink_metadata(path).and_then(|m| m.modified()).map(|m| m.elapsed());
+    !path.join("alive").exists() && matches!(age, Ok(Ok(age)) if age > Duration::from_secs(60))
+}
+
+impl Change<'_> {
+    pub fn id(&self) -> &ContainerId {
+        &self.id
+    }
+
+    /// The open `alive` file, to hand the right to a supervisor.
+    pub fn file(&self) -> BorrowedFd<'_> {
+        self.lock.file().as_fd()
+    }
+
+    /// Leaves the right to the copies of `file` that were handed over.
+    pub fn hand_over(self) {
+        self.lock.hand_over();
+    }
+
+    /// Gives the container another name.
+    pub fn rename(&self, name: &ContainerName) -> Result<(), StoreError> {
+        let directory = self.store.directory(&self.id);
+        let mut record =
+            self.store.record(&self.id)?.ok_or_else(|| StoreError::NotFound(self.id.to_string()))?;
+        self.store.take_name(name, &self.id)?;
+        let before = std::mem::replace(&mut record.name, name.clone());
+        if let Err(error) = write_record_over(&directory, &record) {
+            let _ = self.store.release_name(name, &self.id);
+            return Err(error);
+        }
+        self.store.release_name(&before, &self.id)
+    }
+
+    /// Removes the container: it is gone for everybody with the first rename, its name is free, then its
+    /// files go. `NeedsNamespace` comes with the directory that only a process in U can remove.
+    pub fn remove(self) -> Result<Option<PathBuf>, StoreError> {
+        let (place, partial) = (self.store.directory(&self.id), self.store.partial(&self.id));
+        let name = self.store.record(&self.id).ok().flatten().map(|record| record.name);
+        self.store.make_directories()?;
+        fs::rename(&place, &partial).map_err(io_error("removing", &place))?;
+        if let Some(name) = name {
+            self.store.release_name(&name, &self.id)?;
+        }
+        match remove_tree(&partial).map_err(io_error("removing", &partial))? {
+            Removal::Done => Ok(None),
+            Removal::NeedsNamespace => Ok(Some(partial)),
+        }
+    }
+}
+
+fn is_alive(alive: BorrowedFd<'_>) -> bool {
+    lock::is_locked(alive, ALIVE).unwrap_or(false)
+}
+
+fn state_in(directory: BorrowedFd<'_>, path: &Path) -> io::Result<(State, StateFile)> {
+    let read = || match read_at(directory, "state.json")? {
+        // A state file that cannot be read tells nothing, and must not make the container unusable.
+        Some(bytes) => {
+            Ok::<_, io::Error>(serde_json::from_slice::<StateFile>(&bytes).unwrap_or_else(|error| {
+                tracing::debug!(path = %path.display(), %error, "unreadable state");
+                StateFile::default()
+            }))
+        }
+        None => Ok(StateFile::default()),
+    };
+    let facts = read()?;
+    let (Some(started), None) = (facts.started, &facts.exit) else {
+        let state = match &facts.exit {
+            Some(exit) => State::Exited { started: facts.started, exit: exit.clone() },
+            None => State::Created,
+        };
+        return Ok((state, facts));
+    };
+    if open_at(directory, "alive").is_ok_and(|file| is_alive(file.as_fd())) {
+        return Ok((State::Running { started, pid: facts.pid.unwrap_or(0) }, facts));
+    }
+    // The supervisor may have ended between the two looks: read what it wrote last.
+    let facts = read()?;
+    let exit = facts.exit.clone().unwrap_or_else(|| Exit {
+        // As Docker marks containers that it finds dead after a crash or a reboot.
+        code: 255,
+        signal: None,
+        oom_killed: false,
+        finished: last_sign_of_life(directory).unwrap_or(started),
+        error: Some("the supervisor of this container was killed or the machine went down".into()),
+    });
+    Ok((State::Exited { started: facts.started, exit }, facts))
+}
+
+/// When the container last wrote its log, or else its state: the nearest to its end that is known.
+fn last_sign_of_life(directory: BorrowedFd<'_>) -> Option<jiff::Timestamp> {
+    let modified = |name: &str| {
+        let stat = rustix::fs::statat(directory, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        jiff::Timestamp::new(stat.st_mtime as i64, i32::try_from(stat.st_mtime_nsec).ok()?).ok()
+    };
+    modified("container.log").max(modified("state.json"))
+}
+
+fn parse_record(id: &ContainerId, path: &Path, bytes: &[u8]) -> Result<ContainerRecord, StoreError> {
+    let corrupt = |source| StoreError::Corrupt { path: path.to_owned(), source };
+    serde_json::from_slice::<ContainerRecord>(bytes).map_err(corrupt).and_then(|parsed| {
+        if parsed.version > record::VERSION {
+            return Err(StoreError::Version {
+                id: id.clone(),
+                found: parsed.version,
+                known: record::VERSION,
+            });
+        }
+        Ok(parsed)
+    })
+}
+
+fn encode(record: &ContainerRecord) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec(record).expect("a record has string keys only");
+    bytes.push(b'\n');
+    bytes
+}
+
+/// Into a directory that nobody looks into yet.
+fn write_record(directory: &Path, record: &ContainerRecord) -> Result<(), StoreError> {
+    let path = directory.join("record.json");
+    let write = || {
+        use io::Write;
+        let mut file = open_new(&path)?;
+        file.write_all(&encode(record))?;
+        if record.spec.auto_remove { Ok(()) } else { file.sync_data() }
+    };
+    write().map_err(io_error("writing", &path))
+}
+
+fn write_record_over(directory: &Path, record: &ContainerRecord) -> Result<(), StoreError> {
+    let path = directory.join("record.json");
+    file::replace(&path, &encode(record), Durability::Synced).map_err(io_error("writing", &path))
+}
+
+/// Replaces the state of a container (supervisor only).
+pub fn write_state(directory: &Path, state: &StateFile, durability: Durability) -> io::Result<()> {
+    let state = StateFile { version: state::VERSION, ..state.clone() };
+    let bytes = serde_json::to_vec(&state).expect("a state has string keys only");
+    file::replace(&directory.join("state.json"), &bytes, durability)
+}
+
+/// The state as last written (supervisor only: it believes what the file says).
+pub fn read_state(directory: &Path) -> StateFile {
+    fs::read(directory.join("state.json"))
+        .ok()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .unwrap_or_default()
+}
+
+fn open_new(path: &Path) -> io::Result<File> {
+    File::options().read(true).write(true).create_new(true).mode(0o600).open(path)
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+fn open_directory(at: BorrowedFd<'_>, path: &Path) -> io::Result<OwnedFd> {
+    Ok(openat(at, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+fn open_at(directory: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
+    Ok(openat(directory, name, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())?)
+}
+
+/// A small file in one read for all but the largest records; `None` when it is not there.
+fn read_at(directory: BorrowedFd<'_>, name: &str) -> io::Result<Option<Vec<u8>>> {
+    let file = match open_at(directory, name) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(e),
+    };
+    let mut bytes = vec![0; 8192];
+    let mut filled = 0;
+    loop {
+        let n = rustix::io::read(&file, &mut bytes[filled..])?;
+        filled += n;
+        // A short read of a regular file is its end.
+        if n == 0 || filled < bytes.len() {
+            break;
+        }
+        bytes.resize(bytes.len() * 2, 0);
+    }
+    bytes.truncate(filled);
+    Ok(Some(bytes))
+}
+
+#[cfg(test)]
+mod tests;
