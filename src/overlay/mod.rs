@@ -1,9 +1,46 @@
-//! The root file system of a container (helper C writes this head).
+//! The root file system of a container: an image that is never unpacked, and what the container writes
+//! on top of it.
+//!
+//! | mode | lower | upper | needs |
+//! |---|---|---|---|
+//! | Hybrid | `ImageFs`, read-only FUSE over the layer index | the kernel's overlayfs | /dev/fuse, overlayfs in user namespaces (Linux 5.11), an upper that overlayfs accepts |
+//! | Full | `FullFs`, one FUSE file system for both | the same | /dev/fuse in user namespaces (Linux 4.18) |
+//! | Unpacked | a cache of plain directories, written once per chain | the kernel's overlayfs | Linux 5.11 |
+//!
+//! [`OverlayChoice::Auto`] takes the first that works. All read and write the same upper (see `upper`
+//! for what lies on disk), so a container may be started in another mode than before.
+//!
+//! Everything here is called by the supervisor, inside the user's namespace U and a private mount
+//! namespace. The supervisor serves the mount from threads of its own, so it must never touch a path
+//! below the mount point: a single thread that waits for itself cannot be woken.
 
+mod copy;
+mod full;
+mod image;
+mod kernel;
+mod lower;
+mod session;
+mod unpacked;
+mod upper;
+
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::io::Errno;
 
 use crate::container::spec::OverlayChoice;
 use crate::layer::store::MergedView;
+
+use full::FullFs;
+use image::ImageFs;
+use kernel::KernelOverlay;
+use lower::Lower;
+use session::{Access, Session};
+use upper::Upper;
+
+pub use unpacked::remove as remove_unpacked;
+pub use upper::{remove_upper, written_size};
 
 /// One range of a user namespace's id map: `inside..inside+count` has ids, others are unmapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +61,8 @@ pub struct Plan {
     pub gids: Vec<MappedRange>,
     /// Where unpacked trees are cached (mode Unpacked).
     pub unpacked_cache: PathBuf,
+    /// Nobody will want the upper after a power cut (`--rm`): overlayfs need not sync.
+    pub volatile: bool,
 }
 
 /// The way that was taken.
@@ -34,25 +73,178 @@ pub enum Mode {
     Unpacked,
 }
 
-/// A mounted root: dropping it unmounts (detached) and ends its server thread.
-pub struct Rootfs {
-    _target: PathBuf,
+impl Mode {
+    /// The word of `--storage-opt overlay=` and of `info`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Hybrid => "hybrid",
+            Mode::Full => "full",
+            Mode::Unpacked => "unpacked",
+        }
+    }
+}
+
+impl std::fmt::Display for Mode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum OverlayError {
-    // helper C completes the list
+    #[error("opening /dev/fuse")]
+    FuseDevice { source: Errno },
+    #[error("mounting {fstype} at {}", target.display())]
+    Mount { fstype: &'static str, target: PathBuf, source: Errno },
+    #[error("shaking hands with the kernel's FUSE")]
+    Handshake { source: io::Error },
+    #[error("starting the thread of the root file system")]
+    Thread { source: io::Error },
+    #[error("opening {}", path.display())]
+    Open { path: PathBuf, source: io::Error },
+    #[error("preparing the upper directory in {}", path.display())]
+    Upper { path: PathBuf, source: io::Error },
+    #[error("unpacking the image into {}", path.display())]
+    Unpack { path: PathBuf, source: io::Error },
+    #[error("overlay mode {mode} does not work here: {why}; try --storage-opt overlay={instead}")]
+    Unusable { mode: Mode, why: String, instead: &'static str },
 }
 
-/// Mounts the root at `target` (an empty directory in the caller's mount namespace). The server thread
-/// runs in this process; the process must never touch `target` itself afterwards.
-#[allow(unused_variables)]
-pub fn mount(plan: Plan, target: &Path) -> Result<Rootfs, OverlayError> {
-    todo!("helper C")
+/// A mounted root: dropping it unmounts (detached) and ends its server thread.
+pub struct Rootfs {
+    mount: Mount,
+    note: Option<String>,
+}
+
+/// In the order of unmounting: the overlay lies on top of the image, at the same mount point.
+enum Mount {
+    Hybrid { _overlay: KernelOverlay, _image: Session },
+    Full { _session: Session },
+    Unpacked { _overlay: KernelOverlay, _tree: unpacked::Tree },
 }
 
 impl Rootfs {
     pub fn mode(&self) -> Mode {
-        todo!()
+        match self.mount {
+            Mount::Hybrid { .. } => Mode::Hybrid,
+            Mount::Full { .. } => Mode::Full,
+            Mount::Unpacked { .. } => Mode::Unpacked,
+        }
+    }
+
+    /// Why a better mode was not taken, for `info` and `inspect`.
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+}
+
+/// Mounts the root at `target` (an empty directory in the caller's mount namespace). The server thread
+/// runs in this process; the process must never touch `target` itself afterwards.
+pub fn mount(plan: Plan, target: &Path) -> Result<Rootfs, OverlayError> {
+    let Plan { view, container, choice, uids, gids, unpacked_cache, volatile } = plan;
+    let lower = Arc::new(Lower::new(view, uids, gids));
+    let site =
+        Site { upper: Upper::open(&container, &lower)?, lower, cache: unpacked_cache, volatile, target };
+    match choice {
+        OverlayChoice::Auto => site.best(),
+        OverlayChoice::Hybrid => site.hybrid().map_err(|e| e.unusable(Mode::Hybrid)).map(plain),
+        OverlayChoice::Full => site.full().map_err(|e| e.unusable(Mode::Full)).map(plain),
+        OverlayChoice::Unpacked => site.unpacked().map_err(|e| e.unusable(Mode::Unpacked)).map(plain),
+    }
+}
+
+fn plain(mount: Mount) -> Rootfs {
+    Rootfs { mount, note: None }
+}
+
+/// Everything that one attempt needs; an attempt that fails leaves nothing mounted.
+struct Site<'a> {
+    lower: Arc<Lower>,
+    upper: Upper,
+    cache: PathBuf,
+    volatile: bool,
+    target: &'a Path,
+}
+
+impl Site<'_> {
+    fn best(self) -> Result<Rootfs, OverlayError> {
+        let hybrid = match self.hybrid() {
+            Ok(mount) => return Ok(plain(mount)),
+            Err(error) if error.is_refusal() => error.reason(),
+            Err(error) => return Err(error),
+        };
+        let full = match self.full() {
+            Ok(mount) => return Ok(Rootfs { mount, note: Some(format!("not hybrid: {hybrid}")) }),
+            Err(error) if error.is_refusal() => error.reason(),
+            Err(error) => return Err(error),
+        };
+        let mount = self.unpacked().map_err(|error| error.unusable(Mode::Unpacked))?;
+        Ok(Rootfs { mount, note: Some(format!("neither hybrid nor full: {full}")) })
+    }
+
+    /// The overlay goes on top of the image at the same place: the lower directory is resolved before
+    /// it is covered, and no second directory is needed.
+    fn hybrid(&self) -> Result<Mount, OverlayError> {
+        self.kernel_may_write(Mode::Hybrid)?;
+        let image = Session::mount(ImageFs::new(self.lower.clone()), self.target, Access::ReadOnly)?;
+        let overlay = KernelOverlay::mount(self.target, &self.upper, self.target, self.volatile)?;
+        Ok(Mount::Hybrid { _overlay: overlay, _image: image })
+    }
+
+    fn full(&self) -> Result<Mount, OverlayError> {
+        let filesystem = FullFs::new(self.lower.clone(), self.upper.reopen()?);
+        Ok(Mount::Full { _session: Session::mount(filesystem, self.target, Access::ReadWrite)? })
+    }
+
+    fn unpacked(&self) -> Result<Mount, OverlayError> {
+        self.kernel_may_write(Mode::Unpacked)?;
+        let tree = unpacked::tree(&self.cache, &self.lower)?;
+        let overlay = KernelOverlay::mount(tree.path(), &self.upper, self.target, self.volatile)?;
+        Ok(Mount::Unpacked { _overlay: overlay, _tree: tree })
+    }
+
+    fn kernel_may_write(&self, mode: Mode) -> Result<(), OverlayError> {
+        match kernel::refusal(&self.upper) {
+            Some(why) => Err(OverlayError::Unusable { mode, why: why.into(), instead: Mode::Full.name() }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl OverlayError {
+    /// Whether another mode may work where this one did not.
+    fn is_refusal(&self) -> bool {
+        match self {
+            OverlayError::FuseDevice { source } | OverlayError::Mount { source, .. } => {
+                kernel::is_refusal(*source)
+            }
+            OverlayError::Handshake { .. } | OverlayError::Unusable { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// One line with the cause, for a note.
+    fn reason(&self) -> String {
+        match self {
+            OverlayError::Unusable { why, .. } => why.clone(),
+            other => match std::error::Error::source(other) {
+                Some(cause) => format!("{other}: {cause}"),
+                None => other.to_string(),
+            },
+        }
+    }
+
+    /// The answer to somebody who asked for `mode` by name.
+    fn unusable(self, mode: Mode) -> OverlayError {
+        if !self.is_refusal() {
+            return self;
+        }
+        let instead = match (mode, &self) {
+            (Mode::Unpacked, _) => Mode::Full,
+            (_, OverlayError::FuseDevice { .. }) => Mode::Unpacked,
+            (Mode::Hybrid, _) => Mode::Full,
+            (Mode::Full, _) => Mode::Unpacked,
+        };
+        OverlayError::Unusable { mode, why: self.reason(), instead: instead.name() }
     }
 }

@@ -1,0 +1,261 @@
+//! The upper directory: what a container wrote.
+//!
+//! ```text
+//! <container>/upper/   the written tree, in overlayfs's own format, so that the kernel's overlayfs and
+//!                      ours read the same: a character device 0:0 hides a name, the attribute
+//!                      user.overlay.opaque=y hides what lies below a directory
+//! <container>/work/    overlayfs's scratch; ours keeps unfinished copies in it
+//! <container>/marks    "files" where the file system has no user xattrs or lets nobody make whiteouts
+//!                      (NFS, some FUSE): then .wh.NAME hides a name and .wh..wh..opq a directory's lower
+//!                      part, as in an image layer. Only ours can write such an upper.
+//! ```
+//!
+//! Only the container's supervisor writes here; who inspects or removes an upper holds the container's
+//! lock or knows it stopped. Files may belong to subordinate ids, so removing happens inside U.
+
+#![allow(dead_code)] // until the full mode uses all of it
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+use super::OverlayError;
+use super::copy;
+use super::lower::Lower;
+use crate::layer::EntryId;
+
+/// overlayfs's attribute for an opaque directory (mount option `userxattr`).
+pub const OPAQUE: &str = "user.overlay.opaque";
+/// Prefix of a whiteout that is a file (OCI image spec, "Whiteouts").
+pub const WHITEOUT_PREFIX: &[u8] = b".wh.";
+/// The opaque mark that is a file.
+pub const OPAQUE_FILE: &[u8] = b".wh..wh..opq";
+
+/// How deleted names are marked in an upper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Marks {
+    /// Devices and attributes, as the kernel's overlayfs does.
+    Overlayfs,
+    /// Files named `.wh.`, where the file system allows no others.
+    Files,
+}
+
+/// The open directories of one container's upper.
+pub struct Upper {
+    container: OwnedFd,
+    directory: OwnedFd,
+    work: OwnedFd,
+    marks: Marks,
+}
+
+impl Upper {
+    /// Opens the upper of `container`; makes it, with the image's root attributes, if it is new.
+    pub fn open(container: &Path, lower: &Lower) -> Result<Upper, OverlayError> {
+        let fail = |source: io::Error| OverlayError::Upper { path: container.to_owned(), source };
+        let root =
+            open_directory(rustix::fs::CWD, container.as_os_str().as_bytes()).map_err(|e| fail(e.into()))?;
+        let directory = match open_directory(&root, b"upper") {
+            Err(Errno::NOENT) => {
+                make_upper(&root, lower).map_err(fail)?;
+                open_directory(&root, b"upper").map_err(|e| fail(e.into()))?
+            }
+            opened => opened.map_err(|e| fail(e.into()))?,
+        };
+        match rustix::fs::mkdirat(&root, "work", Mode::RWXU) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(errno) => return Err(fail(errno.into())),
+        }
+        let work = open_directory(&root, b"work").map_err(|e| fail(e.into()))?;
+        let marks = marks(&root, &directory).map_err(fail)?;
+        Ok(Upper { container: root, directory, work, marks })
+    }
+
+    pub fn directory(&self) -> &OwnedFd {
+        &self.directory
+    }
+
+    pub fn work(&self) -> &OwnedFd {
+        &self.work
+    }
+
+    pub fn marks(&self) -> Marks {
+        self.marks
+    }
+
+    /// A second set of descriptors, for a file system that owns its own.
+    pub fn reopen(&self) -> Result<Upper, OverlayError> {
+        let fail = |source| OverlayError::Upper { path: "upper".into(), source };
+        Ok(Upper {
+            container: self.container.try_clone().map_err(fail)?,
+            directory: self.directory.try_clone().map_err(fail)?,
+            work: self.work.try_clone().map_err(fail)?,
+            marks: self.marks,
+        })
+    }
+
+    /// From now on marks are files. Written down first: a reader must know before it sees one.
+    pub fn use_files_as_marks(&mut self) -> io::Result<()> {
+        if self.marks != Marks::Files {
+            write_marks(&self.container)?;
+            self.marks = Marks::Files;
+        }
+        Ok(())
+    }
+
+    /// A volatile overlay that was not unmounted leaves a mark that refuses the next mount: after a
+    /// power cut the upper may be torn. Whoever asks for volatile again has said that it may.
+    pub fn forget_volatile(&self) {
+        // Missing after an orderly end; anything else is for mount(2) to complain about.
+        let _ = rustix::fs::unlinkat(&self.work, "work/incompat/volatile", AtFlags::REMOVEDIR);
+    }
+}
+
+pub fn open_directory(at: impl AsFd, name: &[u8]) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(at, name, flags, Mode::empty())
+}
+
+/// overlayfs shows the upper's own attributes for the root, so they must be the image's. Made aside and
+/// renamed: a half-made root is never used.
+fn make_upper(container: &OwnedFd, lower: &Lower) -> io::Result<()> {
+    const NEW: &str = "upper.new";
+    match rustix::fs::mkdirat(container, NEW, Mode::RWXU) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    let made = open_directory(container, NEW.as_bytes())?;
+    copy::attributes(&made, lower, EntryId::ROOT)?;
+    Ok(rustix::fs::renameat(container, NEW, container, "upper")?)
+}
+
+/// Decided once per upper: by what it holds, else by what the file system takes.
+fn marks(container: &OwnedFd, upper: &OwnedFd) -> io::Result<Marks> {
+    match rustix::fs::statat(container, "marks", AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(_) => return Ok(Marks::Files),
+        Err(Errno::NOENT) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    match rustix::fs::fgetxattr(upper, OPAQUE, &mut [0u8; 8]) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
+            write_marks(container)?;
+            Ok(Marks::Files)
+        }
+        _ => Ok(Marks::Overlayfs),
+    }
+}
+
+fn write_marks(container: &OwnedFd) -> io::Result<()> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(container, "marks", flags, Mode::RUSR | Mode::WUSR)?;
+    rustix::io::write(&file, b"files\n")?;
+    Ok(rustix::fs::fsync(&file)?)
+}
+
+/// Whether a stat is that of overlayfs's whiteout.
+pub fn is_whiteout(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == 0
+}
+
+/// Bytes that a container wrote: the sizes of all files, hard links once, directories not counted (as
+/// `docker ps -s`). What the caller may not read, it cannot count; 0 when nothing was written.
+pub fn written_size(container: &Path) -> u64 {
+    let mut seen = std::collections::HashSet::new();
+    let mut total = 0;
+    let mut pending = vec![container.join("upper")];
+    while let Some(directory) = pending.pop() {
+        let Ok(entries) = fs::read_dir(&directory) else { continue };
+        for entry in entries.flatten() {
+            let Ok(metadata) = entry.metadata() else { continue };
+            if metadata.is_dir() {
+                pending.push(entry.path());
+            } else if metadata.nlink() < 2 || seen.insert((metadata.dev(), metadata.ino())) {
+                total += metadata.len();
+            }
+        }
+    }
+    total
+}
+
+/// Removes `upper`, `work` and `marks` of a container, inside U: directories without permissions and
+/// files of subordinate ids too. Nothing to remove is fine.
+pub fn remove_upper(container: &Path) -> io::Result<()> {
+    let root = match open_directory(rustix::fs::CWD, container.as_os_str().as_bytes()) {
+        Err(Errno::NOENT) => return Ok(()),
+        opened => opened?,
+    };
+    for name in ["upper", "upper.new", "work", "marks"] {
+        remove_tree(&root, name.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Beyond this depth a directory is moved up before it is emptied: a tree can be deeper than there are
+/// descriptors.
+const DEPTH: usize = 64;
+
+/// Removes `name` below `parent` with everything in it, never following a link.
+pub fn remove_tree(parent: &OwnedFd, name: &[u8]) -> io::Result<()> {
+    match rustix::fs::unlinkat(parent, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => return Ok(()),
+        Err(Errno::ISDIR | Errno::PERM) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    let top = open_to_empty(parent, name)?;
+    let mut moved = 0;
+    empty(&top, &top, 0, &mut moved)?;
+    Ok(rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)?)
+}
+
+fn empty(top: &OwnedFd, directory: &OwnedFd, depth: usize, moved: &mut u64) -> io::Result<()> {
+    loop {
+        let names = list(directory)?;
+        if names.is_empty() {
+            return Ok(());
+        }
+        for name in names {
+            match rustix::fs::unlinkat(directory, &*name, AtFlags::empty()) {
+                Ok(()) | Err(Errno::NOENT) => continue,
+                Err(Errno::ISDIR | Errno::PERM) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+            if depth == DEPTH {
+                *moved += 1;
+                rustix::fs::renameat(directory, &*name, top, format!(".removed.{moved}"))?;
+                continue;
+            }
+            empty(top, &open_to_empty(directory, &name)?, depth + 1, moved)?;
+            rustix::fs::unlinkat(directory, &*name, AtFlags::REMOVEDIR)?;
+        }
+        if depth > 0 {
+            return Ok(());
+        }
+        // What was moved here from further down is the next round's work.
+    }
+}
+
+/// Opens a directory that is to be emptied, whatever its mode.
+fn open_to_empty(parent: &OwnedFd, name: &[u8]) -> io::Result<OwnedFd> {
+    // Root in U passes any mode; the owner alone does not. What is no directory fails in the open.
+    let _ = rustix::fs::chmodat(parent, name, Mode::RWXU, AtFlags::empty());
+    Ok(open_directory(parent, name)?)
+}
+
+/// The names in a directory, without the dots.
+pub fn list(directory: &OwnedFd) -> io::Result<Vec<Vec<u8>>> {
+    let mut names = Vec::new();
+    // Its own description: the offset of `directory` stays where it is.
+    for entry in rustix::fs::Dir::read_from(directory)? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name != b"." && name != b".." {
+            names.push(name.to_vec());
+        }
+    }
+    Ok(names)
+}
