@@ -8,6 +8,7 @@ pub mod exec;
 pub mod init;
 pub mod launch;
 pub mod plan;
+pub mod seccomp;
 pub mod start;
 pub mod userns;
 
