@@ -1,0 +1,163 @@
+//! Directories in the making, and leases: what belongs to a living process.
+//!
+//! Both are marked by a lock (flock(2)) on a file in them: alive means locked. What a killed process left
+//! behind is unlocked, and whoever comes by removes it. The lock is taken just after the file was made, so
+//! that a sweeper can come between: therefore the maker looks, once it has the lock, whether the file is
+//! still there, and begins again if it is not.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Names of directories in the making, and of those on their way out, begin with this.
+pub(super) const PREFIX: &str = ".tmp-";
+/// The file whose lock shows that the directory's maker lives.
+pub(super) const MARK: &str = "tar";
+
+/// A directory in the making, gone with all that is in it unless `publish` made it permanent.
+pub(super) struct TemporaryDirectory {
+    path: PathBuf,
+    /// `tar`, empty and locked.
+    pub tar: File,
+    published: bool,
+}
+
+impl TemporaryDirectory {
+    pub fn create(parent: &Path) -> io::Result<TemporaryDirectory> {
+        loop {
+            let path = parent.join(unique_name());
+            match fs::DirBuilder::new().mode(0o700).create(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                made => made?,
+            }
+            match create_locked(&path.join(MARK)) {
+                Ok(Some(tar)) => return Ok(TemporaryDirectory { path, tar, published: false }),
+                // Swept away at once, for want of a lock.
+                Ok(None) => continue,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => {
+                    // Best effort: the error that matters is the one at hand.
+                    let _ = fs::remove_dir(&path);
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Renames the directory, which is complete and synced, to its permanent name. False if there is one
+    /// of this name, which then stays.
+    pub fn publish(mut self, target: &Path) -> io::Result<bool> {
+        match fs::rename(&self.path, target) {
+            Ok(()) => self.published = true,
+            Err(error) if is_occupied(&error) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(self.published)
+    }
+}
+
+impl Drop for TemporaryDirectory {
+    fn drop(&mut self) {
+        if !self.published {
+            // What cannot be removed now, the next sweep removes.
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+fn is_occupied(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists)
+}
+
+/// Takes a directory out of sight, then removes it. Processes that have files of it open keep them.
+pub(super) fn remove(directory: &Path) -> io::Result<()> {
+    let parent = directory.parent().unwrap_or(Path::new("."));
+    let doomed = parent.join(unique_name());
+    fs::rename(directory, &doomed)?;
+    match fs::remove_dir_all(&doomed) {
+        // A sweeper was faster.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// Removes what killed processes left in `parent`.
+pub(super) fn sweep(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else { return };
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(PREFIX) && !is_alive(&entry.path().join(MARK)) {
+            // Best effort: somebody else may be sweeping too.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Makes a file and locks it. `None` if a sweeper took it for a dead one's before it was locked.
+pub(super) fn create_locked(path: &Path) -> io::Result<Option<File>> {
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    let still_there = fs::symlink_metadata(path).is_ok_and(|named| {
+        file.metadata().is_ok_and(|open| (named.dev(), named.ino()) == (open.dev(), open.ino()))
+    });
+    Ok(still_there.then_some(file))
+}
+
+/// Whether somebody holds the lock of this file. A missing file is nobody's.
+pub(super) fn is_alive(path: &Path) -> bool {
+    match OpenOptions::new().read(true).write(true).open(path) {
+        Ok(file) => matches!(file.try_lock(), Err(TryLockError::WouldBlock)),
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
+}
+
+pub(super) fn unique_name() -> String {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let mut random = [0; 4];
+    // Processes of several machines may share the store: a pid alone is not unique. Without random bytes
+    // (a kernel before its first entropy) `create_new` still finds a free name.
+    let _ = rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::NONBLOCK);
+    let unique = COUNTER.fetch_add(1, Ordering::Relaxed);
+    format!("{PREFIX}{}-{unique}-{:08x}", std::process::id(), u32::from_ne_bytes(random))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sweep_spares_the_living_and_takes_the_dead() {
+        let dir = tempfile::tempdir().unwrap();
+        let living = TemporaryDirectory::create(dir.path()).unwrap();
+        let dead = TemporaryDirectory::create(dir.path()).unwrap();
+        dead.tar.unlock().unwrap();
+        fs::create_dir(dir.path().join(".tmp-0-0-0")).unwrap();
+        fs::create_dir(dir.path().join("something-else")).unwrap();
+        sweep(dir.path());
+        assert!(living.path().join(MARK).exists());
+        assert!(!dead.path().exists());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn the_second_of_two_makers_leaves_the_first_ones_work() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("layer");
+        let first = TemporaryDirectory::create(dir.path()).unwrap();
+        fs::write(first.path().join("first"), b"").unwrap();
+        let second = TemporaryDirectory::create(dir.path()).unwrap();
+        assert!(first.publish(&target).unwrap());
+        assert!(!second.publish(&target).unwrap());
+        assert!(target.join("first").exists());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}
