@@ -12,8 +12,14 @@ use crate::layer::index::{Entry, Extent};
 use crate::layer::{EntryId, FileKind};
 
 /// Makes `name` in `directory` from the entry: anything but a directory. Fails if the name exists. A
-/// device that nobody may make here is EPERM.
-pub fn make(lower: &Lower, id: EntryId, directory: &OwnedFd, name: &[u8]) -> io::Result<()> {
+/// device that nobody may make here is EPERM. Of a file's data no more than `limit` bytes are copied.
+pub fn make(
+    lower: &Lower,
+    id: EntryId,
+    directory: &OwnedFd,
+    name: &[u8],
+    limit: Option<u64>,
+) -> io::Result<()> {
     let index = lower.index();
     let inode = index.entry(id).inode();
     let entry = index.entry(inode);
@@ -21,7 +27,7 @@ pub fn make(lower: &Lower, id: EntryId, directory: &OwnedFd, name: &[u8]) -> io:
         FileKind::File => {
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let file = rustix::fs::openat(directory, name, flags, Mode::RUSR | Mode::WUSR)?;
-            data(lower, inode, &file, entry.size())?;
+            data(lower, inode, &file, limit.map_or(entry.size(), |limit| limit.min(entry.size())))?;
             attributes(&file, lower, inode)
         }
         FileKind::Symlink => {
@@ -93,7 +99,7 @@ fn copy_buffered(tar: BorrowedFd<'_>, extent: Extent, file: &OwnedFd) -> io::Res
 }
 
 /// pwrite(2) until everything is written.
-pub fn write_all(file: impl AsFd, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
+fn write_all(file: impl AsFd, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
     while !bytes.is_empty() {
         let written = rustix::io::retry_on_intr(|| rustix::io::pwrite(&file, bytes, at))?;
         if written == 0 {

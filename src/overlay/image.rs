@@ -228,12 +228,10 @@ impl Filesystem for ImageFs {
         if !self.lower.has_xattrs() {
             return reply.error(Errno::ENOSYS);
         }
-        let found = self.entry(ino).and_then(|id| {
-            let all = self.lower.xattrs(id);
-            all.into_iter().find(|(key, _)| *key == name.as_bytes()).ok_or(Errno::ENODATA)
-        });
+        let found =
+            self.entry(ino).and_then(|id| self.lower.xattr(id, name.as_bytes()).ok_or(Errno::ENODATA));
         match found {
-            Ok((_, value)) => reply_xattr(&value, size, reply),
+            Ok(value) => reply_xattr(&value, size, reply),
             Err(errno) => reply.error(errno),
         }
     }
@@ -243,10 +241,7 @@ impl Filesystem for ImageFs {
             return reply.error(Errno::ENOSYS);
         }
         match self.entry(ino) {
-            Ok(id) => {
-                let names = self.lower.xattrs(id).into_iter().flat_map(|(name, _)| [name, b"\0"].concat());
-                reply_xattr(&names.collect::<Vec<_>>(), size, reply);
-            }
+            Ok(id) => reply_xattr(&self.lower.xattr_names(id), size, reply),
             Err(errno) => reply.error(errno),
         }
     }

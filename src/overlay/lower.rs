@@ -111,17 +111,11 @@ impl Lower {
         size: usize,
         reply: impl FnOnce(io::Result<&[u8]>) -> R,
     ) -> R {
-        thread_local!(static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
-        BUFFER.with_borrow_mut(|buffer| {
-            let entry = self.index.entry(id);
-            let size = entry.size().saturating_sub(offset).min(size as u64) as usize;
-            if buffer.len() < size {
-                buffer.resize(size, 0);
-            }
-            match self.fill(&entry, offset, &mut buffer[..size]) {
-                Ok(()) => reply(Ok(&buffer[..size])),
-                Err(error) => reply(Err(error)),
-            }
+        let entry = self.index.entry(id);
+        let size = entry.size().saturating_sub(offset).min(size as u64) as usize;
+        with_buffer(size, |buffer| match self.fill(&entry, offset, buffer) {
+            Ok(()) => reply(Ok(buffer)),
+            Err(error) => reply(Err(error)),
         })
     }
 
@@ -189,6 +183,19 @@ impl Lower {
             .collect()
     }
 
+    /// One of them by name.
+    pub fn xattr(&self, id: EntryId, name: &[u8]) -> Option<Vec<u8>> {
+        if !self.has_xattrs() {
+            return None;
+        }
+        self.xattrs(id).into_iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+
+    /// Their names, each ended by NUL.
+    pub fn xattr_names(&self, id: EntryId) -> Vec<u8> {
+        self.xattrs(id).into_iter().flat_map(|(name, _)| [name, b"\0"].concat()).collect()
+    }
+
     /// The times of an entry, as utimensat(2) takes them.
     pub fn timestamps(&self, entry: &Entry<'_>) -> rustix::fs::Timestamps {
         let time = rustix::fs::Timespec { tv_sec: entry.mtime().sec, tv_nsec: entry.mtime().nsec.into() };
@@ -199,6 +206,17 @@ impl Lower {
     pub fn blocks(&self) -> u64 {
         self.tars.iter().filter_map(|tar| tar.metadata().ok()).map(|m| m.len().div_ceil(BLOCK)).sum()
     }
+}
+
+/// Lends this thread's buffer, which grows to the largest read and stays.
+pub fn with_buffer<R>(size: usize, work: impl FnOnce(&mut [u8]) -> R) -> R {
+    thread_local!(static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
+    BUFFER.with_borrow_mut(|buffer| {
+        if buffer.len() < size {
+            buffer.resize(size, 0);
+        }
+        work(&mut buffer[..size])
+    })
 }
 
 /// An owner that the namespace does not map is shown as 0: with the raw id, opening for writing is

@@ -143,8 +143,8 @@ impl Rootfs {
 pub fn mount(plan: Plan, target: &Path) -> Result<Rootfs, OverlayError> {
     let Plan { view, container, choice, uids, gids, unpacked_cache, volatile } = plan;
     let lower = Arc::new(Lower::new(view, uids, gids));
-    let site =
-        Site { upper: Upper::open(&container, &lower)?, lower, cache: unpacked_cache, volatile, target };
+    let upper = Upper::open(&container, &lower)?;
+    let site = Site { container, upper, lower, cache: unpacked_cache, volatile, target };
     match choice {
         OverlayChoice::Auto => site.best(),
         OverlayChoice::Hybrid => site.hybrid().map_err(|e| e.unusable(Mode::Hybrid)).map(plain),
@@ -159,6 +159,7 @@ fn plain(mount: Mount) -> Rootfs {
 
 /// Everything that one attempt needs; an attempt that fails leaves nothing mounted.
 struct Site<'a> {
+    container: PathBuf,
     lower: Arc<Lower>,
     upper: Upper,
     cache: PathBuf,
@@ -192,7 +193,9 @@ impl Site<'_> {
     }
 
     fn full(&self) -> Result<Mount, OverlayError> {
-        let filesystem = FullFs::new(self.lower.clone(), self.upper.reopen()?);
+        let fail = |source| OverlayError::Upper { path: self.container.clone(), source };
+        let upper = self.upper.reopen().map_err(fail)?;
+        let filesystem = FullFs::new(self.lower.clone(), upper).map_err(fail)?;
         Ok(Mount::Full { _session: Session::mount(filesystem, self.target, Access::ReadWrite)? })
     }
 

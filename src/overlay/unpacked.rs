@@ -147,7 +147,7 @@ impl Writer<'_> {
             return Ok(rustix::fs::linkat(self.top, first, directory, name, AtFlags::empty())?);
         }
         let device = matches!(entry.kind(), FileKind::CharDevice | FileKind::BlockDevice);
-        match copy::make(self.lower, id, directory, name) {
+        match copy::make(self.lower, id, directory, name, None) {
             Err(error) if device && error.raw_os_error() == Some(Errno::PERM.raw_os_error()) => return Ok(()),
             made => made?,
         }

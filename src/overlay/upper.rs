@@ -13,8 +13,6 @@
 //! Only the container's supervisor writes here; who inspects or removes an upper holds the container's
 //! lock or knows it stopped. Files may belong to subordinate ids, so removing happens inside U.
 
-#![allow(dead_code)] // until the full mode uses all of it
-
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -89,12 +87,11 @@ impl Upper {
     }
 
     /// A second set of descriptors, for a file system that owns its own.
-    pub fn reopen(&self) -> Result<Upper, OverlayError> {
-        let fail = |source| OverlayError::Upper { path: "upper".into(), source };
+    pub fn reopen(&self) -> io::Result<Upper> {
         Ok(Upper {
-            container: self.container.try_clone().map_err(fail)?,
-            directory: self.directory.try_clone().map_err(fail)?,
-            work: self.work.try_clone().map_err(fail)?,
+            container: self.container.try_clone()?,
+            directory: self.directory.try_clone()?,
+            work: self.work.try_clone()?,
             marks: self.marks,
         })
     }
