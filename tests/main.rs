@@ -4,4 +4,11 @@
 #[allow(dead_code, unused_imports, unused_macros)]
 mod harness;
 
+mod exec;
 mod grammar;
+mod isolation;
+mod lifecycle;
+mod logs;
+mod ps;
+mod run;
+mod terminal;
