@@ -194,10 +194,8 @@ fn namespaces_are_its_own() {
         let theirs = c.sh(&[], &format!("readlink /proc/self/ns/{namespace}")).line();
         assert_ne!(ours.to_str(), Some(theirs.as_str()), "{namespace}");
     }
-    assert_eq!(
-        c.sh(&[], "ls -d /proc/[0-9]* | wc -l").line().parse::<u32>().expect("a number").min(4),
-        3.min(4)
-    );
+    // sh, ls, wc
+    assert_eq!(c.sh(&[], "ls -d /proc/[0-9]* | wc -l").line(), "3");
 }
 
 #[test]

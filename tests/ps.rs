@@ -25,20 +25,21 @@ fn only_running_ones_are_shown_unless_asked() {
     let created = c.ok(["create", "busybox"]).line();
     c.fails(3, ["run", "--name", "ended", "busybox", "sh", "-c", "exit 3"]);
     let ended = c.inspect("ended", "{{.Id}}");
+    let (running, created, ended) = (running.as_str(), created.as_str(), ended.as_str());
     let quiet = |flags: &[&str]| -> Vec<String> {
         let args = ["ps", "-q", "--no-trunc"].into_iter().chain(flags.iter().copied());
         c.ok(args).lines().into_iter().map(str::to_owned).collect()
     };
-    assert_eq!(quiet(&[]), [running.clone()]);
-    assert_eq!(quiet(&["-a"]), [ended.clone(), created.clone(), running.clone()]);
-    assert_eq!(quiet(&["-l"]), [ended.clone()]);
-    assert_eq!(quiet(&["-n", "2"]), [ended.clone(), created.clone()]);
-    assert_eq!(quiet(&["-f", "status=exited"]), [ended.clone()]);
-    assert_eq!(quiet(&["-f", "status=created", "-f", "status=exited"]), [ended.clone(), created.clone()]);
-    assert_eq!(quiet(&["-a", "-f", "exited=3"]), [ended.clone()]);
-    assert_eq!(quiet(&["-a", "-f", &format!("before={created}")]), [running.clone()]);
-    assert_eq!(quiet(&["-a", "-f", &format!("since={running}")]), [ended.clone(), created.clone()]);
-    assert_eq!(quiet(&["-a", "-f", &format!("id={}", &created[..10])]), [created.clone()]);
+    assert_eq!(quiet(&[]), [running]);
+    assert_eq!(quiet(&["-a"]), [ended, created, running]);
+    assert_eq!(quiet(&["-l"]), [ended]);
+    assert_eq!(quiet(&["-n", "2"]), [ended, created]);
+    assert_eq!(quiet(&["-f", "status=exited"]), [ended]);
+    assert_eq!(quiet(&["-f", "status=created", "-f", "status=exited"]), [ended, created]);
+    assert_eq!(quiet(&["-a", "-f", "exited=3"]), [ended]);
+    assert_eq!(quiet(&["-a", "-f", &format!("before={created}")]), [running]);
+    assert_eq!(quiet(&["-a", "-f", &format!("since={running}")]), [ended, created]);
+    assert_eq!(quiet(&["-a", "-f", &format!("id={}", &created[..10])]), [created]);
     assert_eq!(c.ok(["ps", "-aq"]).lines(), [&ended[..12], &created[..12], &running[..12]]);
 }
 

@@ -217,18 +217,6 @@ impl Running {
             }
         }
     }
-    /// All lines that are left, once its output has ended.
-    #[track_caller]
-    pub fn rest(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        loop {
-            match self.lines.recv_timeout(DEADLINE) {
-                Ok(line) => lines.push(line),
-                Err(RecvTimeoutError::Disconnected) => return lines,
-                Err(RecvTimeoutError::Timeout) => panic!("{}: its output does not end", self.what),
-            }
-        }
-    }
     pub fn err(&self) -> String {
         String::from_utf8_lossy(&self.stderr.lock().expect("no panic while held")).into_owned()
     }
@@ -236,9 +224,6 @@ impl Running {
     pub fn type_in(&mut self, text: impl AsRef<[u8]>) {
         let stdin = self.stdin.as_mut().expect("stdin is open");
         stdin.write_all(text.as_ref()).and_then(|()| stdin.flush()).expect("the command reads its stdin");
-    }
-    pub fn close_stdin(&mut self) {
-        self.stdin = None;
     }
     #[track_caller]
     pub fn signal(&self, signal: Signal) {

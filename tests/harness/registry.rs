@@ -61,8 +61,7 @@ impl Registry {
         thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 if let Some((_, rest)) = line.split_once("listening on ") {
-                    let address =
-                        rest.split(|c: char| c == '"' || c == ',' || c == ' ').next().unwrap_or_default();
+                    let address = rest.split(['"', ',', ' ']).next().unwrap_or_default();
                     let _ = sender.send(address.to_owned());
                 }
             }
@@ -81,12 +80,6 @@ impl Registry {
     /// The authority that signed the TLS certificate.
     pub fn authority(&self) -> PathBuf {
         self.directory.path().join("ca.pem")
-    }
-    /// Files of the registry whose path ends so.
-    pub fn blob(&self, digest: &str) -> PathBuf {
-        let hex = digest.trim_start_matches("sha256:");
-        let blobs = self.directory.path().join("data/docker/registry/v2/blobs/sha256");
-        blobs.join(&hex[..2]).join(hex).join("data")
     }
     pub fn get(&self, path: &str) -> Option<serde_json::Value> {
         let mut stream = std::net::TcpStream::connect(&self.address).ok()?;

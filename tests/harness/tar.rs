@@ -108,11 +108,6 @@ impl Tar {
         self.push(&entry);
         self
     }
-    /// Bytes as they are, at the current place.
-    pub fn with_bytes(mut self, bytes: &[u8]) -> Tar {
-        self.bytes.extend_from_slice(bytes);
-        self
-    }
     /// The archive with its end.
     pub fn finish(mut self) -> Vec<u8> {
         self.bytes.extend_from_slice(&[0; 1024]);
