@@ -103,7 +103,7 @@ pub fn default(capabilities: u64, kernel: (u32, u32)) -> Rules {
     let applies = |entry: &&default::Entry| {
         (entry.architectures.is_empty() || entry.architectures.contains(&MACHINE))
             && entry.needs.iter().all(has)
-            && !entry.unless.iter().any(|name| has(name))
+            && !entry.unless.iter().any(&has)
             && kernel >= entry.kernel
     };
     let rules = default::PROFILE.iter().filter(applies).map(|entry| Rule {
