@@ -134,6 +134,9 @@ pub enum MountOp {
         content: PathBuf,
         path: PathBuf,
     },
+    /// Every device of the host's /dev that is not there yet (`--privileged`); what the user may not
+    /// open stays closed.
+    AllDevices,
 }
 
 /// The seccomp program as one base64 string: as JSON objects it would be ten times as long.

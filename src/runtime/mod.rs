@@ -4,14 +4,26 @@
 //! stages that run inside: this binary started again, with the paper on descriptor 3. `userns` is U,
 //! the namespace in which all supervisors of a user live.
 
+mod capability;
+pub mod cgroup;
+mod channel;
+mod command;
+mod console;
 pub mod exec;
+mod executable;
 pub mod init;
 pub mod launch;
+mod mounts;
 pub mod plan;
+mod reaper;
 pub mod seccomp;
 pub mod start;
+mod subid;
+mod tree;
+mod user;
 pub mod userns;
 
+pub use capability::names as capability_names;
 pub use launch::{Launch, Process};
-pub use plan::{ContainerFiles, ExecRequest, HostFacts, PlanError, PlanInput, plan, plan_exec};
+pub use plan::{ContainerFiles, ExecRequest, HostFacts, PlanError, PlanInput, check, plan, plan_exec};
 pub use start::{Joins, LaunchError, Started, Stdio, launch};

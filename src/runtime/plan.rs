@@ -1,10 +1,36 @@
 //! Decides, purely: record, image and facts of the machine become a `Launch`.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
-use super::launch::{IdMapping, Launch, NamespaceChoice, Process};
-use crate::container::ContainerRecord;
+use super::capability;
+use super::launch::{IdMapping, Launch, NamespaceChoice, Namespaces, Process, Rlimit};
+use super::seccomp;
+use super::tree;
+use crate::container::spec::{NamespaceMode, NetworkMode, SeccompChoice, Ulimit, UserNamespaceMode};
+use crate::container::{ContainerRecord, ContainerSpec};
 use crate::image::config::RunConfig;
+use crate::sys;
+use crate::sys::namespace::lookup;
+
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Docker's (oci/defaults.go): what shows or steers the host although it looks like the container's.
+const MASKED_PATHS: [&str; 12] = [
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+];
+const READ_ONLY_PATHS: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /// Everything `plan` looks at.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +65,7 @@ pub struct HostFacts {
     /// Highest capability number the kernel knows.
     pub last_capability: u32,
     /// The supervisor's own hard limits by RLIMIT_* number; `u64::MAX` is unlimited.
-    pub hard_limits: Vec<(u32, u64)>,
+    pub hard_limits: Vec<u64>,
     /// The supervisor's oom_score_adj, below which nobody gets without privilege.
     pub oom_score_adj: i32,
     /// /sys/fs/cgroup is the unified hierarchy (v2).
@@ -51,7 +77,7 @@ pub struct HostFacts {
 pub struct ExecRequest {
     pub argv: Vec<String>,
     pub env: Vec<(String, String)>,
-    pub workdir: Option<std::path::PathBuf>,
+    pub workdir: Option<PathBuf>,
     /// `None`: the container's own user.
     pub user: Option<String>,
     pub terminal: bool,
@@ -71,23 +97,428 @@ pub enum PlanError {
     NotImplemented(String),
 }
 
-impl HostFacts {
-    /// Reads them from /proc; cheap enough for every start. `note` is what `spawn_stage` or
-    /// `IdRanges` said about the ids.
-    pub fn gather(note: Option<String>) -> std::io::Result<HostFacts> {
-        let _ = note;
-        todo!()
+/// Finds what is wrong with a wish on any machine, as Docker does at `create`.
+pub fn check(spec: &ContainerSpec) -> Result<(), PlanError> {
+    capability::decide(&spec.cap_add, &spec.cap_drop, spec.privileged, 63).map_err(PlanError::Invalid)?;
+    if matches!(spec.seccomp, SeccompChoice::Profile(_)) {
+        seccomp::compile(&spec.seccomp, 0, (u32::MAX, 0)).map_err(|e| PlanError::Invalid(e.to_string()))?;
     }
+    if spec.uts == NamespaceMode::Host && spec.hostname.is_some() {
+        return Err(PlanError::Invalid("conflicting options: hostname and the UTS mode".to_owned()));
+    }
+    for limit in &spec.ulimits {
+        rlimit(limit)?;
+    }
+    for name in spec.sysctls.keys() {
+        check_sysctl(name)?;
+    }
+    if let Some(score) = spec.oom_score_adj
+        && !(-1000..=1000).contains(&score)
+    {
+        let text = format!("Invalid value {score}, range for oom score adj is [-1000, 1000]");
+        return Err(PlanError::Invalid(text));
+    }
+    if spec.shm_size.is_some_and(|size| size.0 == 0) {
+        return Err(PlanError::Invalid("SHM size can not be less than 0".to_owned()));
+    }
+    tree::check(&spec.mounts)
+}
+
+impl HostFacts {
+    /// Reads them from /proc; cheap enough for every start. `note` is what `spawn_stage` said about
+    /// the ids.
+    pub fn gather(note: Option<String>) -> io::Result<HostFacts> {
+        let (uid_map, gid_map) = super::userns::current_maps()?;
+        let system = rustix::system::uname();
+        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        Ok(HostFacts {
+            single_id_note: note.or_else(|| {
+                let ask = || super::userns::IdRanges::of_caller().note;
+                is_single(&uid_map).then(ask).flatten()
+            }),
+            uid_map,
+            gid_map,
+            hostname: system.nodename().to_string_lossy().into_owned(),
+            kernel: kernel_version(&system.release().to_string_lossy()),
+            // Debian 12's kernel and all later ones know 41; older ones say so here.
+            last_capability: read("/proc/sys/kernel/cap_last_cap").trim().parse().unwrap_or(40),
+            hard_limits: (0..16)
+                .map(|resource| sys::process::limit(resource).map_or(u64::MAX, |l| l.1))
+                .collect(),
+            oom_score_adj: read("/proc/self/oom_score_adj").trim().parse().unwrap_or(0),
+            cgroup_unified: super::cgroup::is_unified(),
+        })
+    }
+}
+
+/// `6.1.0-18-amd64` is (6, 1).
+fn kernel_version(release: &str) -> (u32, u32) {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
 /// Decides a whole container.
 pub fn plan(input: &PlanInput<'_>) -> Result<Launch, PlanError> {
-    let _ = input;
-    todo!()
+    let PlanInput { record, host, .. } = *input;
+    let spec = &record.spec;
+    check(spec)?;
+    let (uid_map, gid_map) = nested_maps(spec, host);
+    let namespaces = Namespaces {
+        pid: choice(&spec.pid),
+        network: input.network,
+        ipc: choice(&spec.ipc),
+        uts: choice(&spec.uts),
+        cgroup: choice(&spec.cgroup),
+    };
+    let hostname = hostname(record, host);
+    let confined = !spec.privileged && !spec.system_paths_unconfined;
+    let paths = |list: &[&str]| list.iter().filter(|_| confined).map(PathBuf::from).collect();
+    Ok(Launch {
+        mounts: tree::mounts(input, &namespaces, &gid_map),
+        process: process(input, &hostname, &uid_map)?,
+        hostname: (namespaces.uts == NamespaceChoice::New).then_some(hostname),
+        domainname: spec.domainname.clone(),
+        allow_setgroups: !is_single(&host.gid_map),
+        root_read_only: spec.read_only,
+        masked_paths: paths(&MASKED_PATHS),
+        read_only_paths: paths(&READ_ONLY_PATHS),
+        sysctls: sysctls(spec, &namespaces, &gid_map)?,
+        reaper: spec.init,
+        namespaces,
+        uid_map,
+        gid_map,
+    })
 }
 
 /// Decides an `exec` into the container that `launch` describes.
 pub fn plan_exec(launch: &Launch, host: &HostFacts, request: ExecRequest) -> Result<Process, PlanError> {
-    let _ = (launch, host, request);
-    todo!()
+    if request.argv.is_empty() {
+        return Err(PlanError::Invalid("No exec command specified".to_owned()));
+    }
+    let container = &launch.process;
+    let mut env = container.env.clone();
+    match (container.terminal, request.terminal) {
+        (false, true) if !env.iter().any(|line| line.starts_with("TERM=")) => {
+            set_env(&mut env, "TERM", "xterm")
+        }
+        // The terminal of the first process is not this one's.
+        (true, false) => env.retain(|line| line != "TERM=xterm"),
+        _ => {}
+    }
+    for (name, value) in &request.env {
+        set_env(&mut env, name, value);
+    }
+    let capabilities = match request.privileged {
+        true => capability::sets(capability::all(host.last_capability)),
+        false => container.capabilities,
+    };
+    Ok(Process {
+        argv: request.argv,
+        env,
+        cwd: request.workdir.map_or_else(|| container.cwd.clone(), |path| absolute(&path)),
+        make_cwd: false,
+        user: request.user.unwrap_or_else(|| container.user.clone()),
+        terminal: request.terminal,
+        capabilities,
+        ..container.clone()
+    })
+}
+
+fn process(input: &PlanInput<'_>, hostname: &str, uid_map: &[IdMapping]) -> Result<Process, PlanError> {
+    let PlanInput { record, image, host, .. } = *input;
+    let spec = &record.spec;
+    let mask = capability::decide(&spec.cap_add, &spec.cap_drop, spec.privileged, host.last_capability)
+        .map_err(PlanError::Invalid)?;
+    let workdir = match &spec.workdir {
+        Some(path) => path.as_path(),
+        None => Path::new(&image.working_dir),
+    };
+    Ok(Process {
+        argv: argv(spec, image)?,
+        env: env(spec, image, hostname),
+        cwd: absolute(workdir),
+        make_cwd: true,
+        user: user(spec, image, host),
+        groups: spec.groups.clone(),
+        terminal: spec.tty,
+        capabilities: capability::sets(mask),
+        no_new_privileges: spec.no_new_privileges,
+        seccomp: seccomp_program(spec, mask, host)?,
+        rlimits: rlimits(spec, host)?,
+        oom_score_adj: oom_score_adj(spec, host)?,
+        single_id_note: host.single_id_note.clone().filter(|_| is_single(uid_map)),
+    })
+}
+
+/// Docker's rules for ENTRYPOINT and CMD: an entrypoint of the user's drops the image's command.
+fn argv(spec: &ContainerSpec, image: &RunConfig) -> Result<Vec<String>, PlanError> {
+    let image_list = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
+    let (mut entrypoint, command) = match (&spec.entrypoint, &spec.command) {
+        (Some(entrypoint), command) => (entrypoint.clone(), command.clone().unwrap_or_default()),
+        (None, Some(command)) if !command.is_empty() => (image_list(&image.entrypoint), command.clone()),
+        (None, _) => (image_list(&image.entrypoint), image_list(&image.cmd)),
+    };
+    if entrypoint == [""] {
+        entrypoint.clear();
+    }
+    entrypoint.extend(command);
+    match entrypoint.is_empty() {
+        true => Err(PlanError::Invalid("no command specified".to_owned())),
+        false => Ok(entrypoint),
+    }
+}
+
+fn set_env(env: &mut Vec<String>, name: &str, value: &str) {
+    let line = format!("{name}={value}");
+    let same = |other: &&mut String| other.split_once('=').is_some_and(|(n, _)| n == name);
+    match env.iter_mut().find(same) {
+        Some(place) => *place = line,
+        None => env.push(line),
+    }
+}
+
+/// In Docker's order: defaults, the user's, then what only the image has.
+fn env(spec: &ContainerSpec, image: &RunConfig, hostname: &str) -> Vec<String> {
+    let mut env = vec![format!("PATH={DEFAULT_PATH}"), format!("HOSTNAME={hostname}")];
+    if spec.tty {
+        env.push("TERM=xterm".to_owned());
+    }
+    let mut configured = Vec::new();
+    for (name, value) in &spec.env {
+        set_env(&mut configured, name, value);
+    }
+    for line in image.env.iter().flatten() {
+        let Some((name, value)) = line.split_once('=') else { continue };
+        if !spec.env.iter().any(|(other, _)| other == name) {
+            set_env(&mut configured, name, value);
+        }
+    }
+    for line in &configured {
+        let (name, value) = line.split_once('=').expect("set_env writes one");
+        set_env(&mut env, name, value);
+    }
+    env
+}
+
+fn hostname(record: &ContainerRecord, host: &HostFacts) -> String {
+    let spec = &record.spec;
+    match &spec.hostname {
+        Some(name) => name.clone(),
+        None if spec.network == NetworkMode::Host || spec.uts == NamespaceMode::Host => host.hostname.clone(),
+        None => record.id.short().to_owned(),
+    }
+}
+
+/// With keep-id the caller, unless somebody else was asked for (as podman has it).
+fn user(spec: &ContainerSpec, image: &RunConfig, host: &HostFacts) -> String {
+    match (&spec.user, &spec.user_namespace) {
+        (Some(user), _) => user.clone(),
+        (None, UserNamespaceMode::KeepId { uid, gid }) => {
+            format!("{}:{}", kept(*uid, &host.uid_map), kept(*gid, &host.gid_map))
+        }
+        (None, UserNamespaceMode::Default) => image.user.clone(),
+    }
+}
+
+fn choice(mode: &NamespaceMode) -> NamespaceChoice {
+    match mode {
+        NamespaceMode::Private => NamespaceChoice::New,
+        NamespaceMode::Host => NamespaceChoice::Inherit,
+        NamespaceMode::Container(_) => NamespaceChoice::Join,
+    }
+}
+
+fn is_single(map: &[IdMapping]) -> bool {
+    map.iter().map(|line| u64::from(line.count)).sum::<u64>() <= 1
+}
+
+/// The id that keep-id keeps: as asked, else the caller's on the host.
+fn kept(asked: Option<u32>, map: &[IdMapping]) -> u32 {
+    asked.or_else(|| lookup(map, 0)).unwrap_or(0)
+}
+
+/// Maps of the container's user namespace; outside as U numbers.
+fn nested_maps(spec: &ContainerSpec, host: &HostFacts) -> (Vec<IdMapping>, Vec<IdMapping>) {
+    match &spec.user_namespace {
+        UserNamespaceMode::Default => {
+            let identity = |map: &[IdMapping]| {
+                let mut lines: Vec<IdMapping> = Vec::new();
+                for line in map {
+                    match lines.last_mut() {
+                        Some(last) if last.inside + last.count == line.inside => last.count += line.count,
+                        _ => lines.push(IdMapping { outside: line.inside, ..*line }),
+                    }
+                }
+                lines
+            };
+            (identity(&host.uid_map), identity(&host.gid_map))
+        }
+        UserNamespaceMode::KeepId { uid, gid } => (
+            keep_id(kept(*uid, &host.uid_map), &host.uid_map),
+            keep_id(kept(*gid, &host.gid_map), &host.gid_map),
+        ),
+    }
+}
+
+/// `id` inside is the caller (0 of U); the ids below and above it share the rest of U in order.
+fn keep_id(id: u32, map: &[IdMapping]) -> Vec<IdMapping> {
+    let others = map.iter().map(|line| line.count).sum::<u32>().saturating_sub(1);
+    let below = others.min(id);
+    let lines = [
+        IdMapping { inside: 0, outside: 1, count: below },
+        IdMapping { inside: id, outside: 0, count: 1 },
+        IdMapping { inside: id.saturating_add(1), outside: below + 1, count: others - below },
+    ];
+    lines.into_iter().filter(|line| line.count > 0).collect()
+}
+
+/// Sysctls of the IPC namespace, besides fs.mqueue.*.
+const IPC_SYSCTLS: [&str; 8] = [
+    "kernel.msgmax",
+    "kernel.msgmnb",
+    "kernel.msgmni",
+    "kernel.sem",
+    "kernel.shmall",
+    "kernel.shmmax",
+    "kernel.shmmni",
+    "kernel.shm_rmid_forced",
+];
+
+/// What Docker allows (its opts.ValidateSysctl): only what belongs to a namespace.
+fn check_sysctl(name: &str) -> Result<(), PlanError> {
+    let ours = name.starts_with("net.") || name.starts_with("fs.mqueue.") || IPC_SYSCTLS.contains(&name);
+    let strange = name.contains('/') || name.split('.').any(str::is_empty);
+    match ours && !strange {
+        true => Ok(()),
+        false => Err(PlanError::Invalid(format!("sysctl '{name}' is not allowed"))),
+    }
+}
+
+/// The wished ones over the defaults. One of a namespace that is not the container's own would change
+/// the host, which root's files in /proc/sys would even allow to root.
+fn sysctls(
+    spec: &ContainerSpec,
+    namespaces: &Namespaces,
+    gid_map: &[IdMapping],
+) -> Result<Vec<(String, String)>, PlanError> {
+    let mut sysctls = default_sysctls(namespaces, gid_map);
+    for (name, value) in &spec.sysctls {
+        let (kind, namespace) = match name.starts_with("net.") {
+            true => ("network", namespaces.network),
+            false => ("ipc", namespaces.ipc),
+        };
+        if namespace != NamespaceChoice::New {
+            return Err(PlanError::Invalid(format!("sysctl '{name}' not allowed in host {kind} namespace")));
+        }
+        let path = name.replace('.', "/");
+        sysctls.retain(|(known, _)| *known != path);
+        sysctls.push((path, value.clone()));
+    }
+    Ok(sysctls)
+}
+
+/// Docker's: in a network of its own every user may listen on any port and ping.
+fn default_sysctls(namespaces: &Namespaces, gid_map: &[IdMapping]) -> Vec<(String, String)> {
+    if namespaces.network != NamespaceChoice::New {
+        return Vec::new();
+    }
+    let mut sysctls = vec![("net/ipv4/ip_unprivileged_port_start".to_owned(), "0".to_owned())];
+    // The kernel takes only mapped groups here.
+    if let Some(line) = gid_map.iter().find(|line| line.inside == 0) {
+        let last = (line.count - 1).min(i32::MAX as u32);
+        sysctls.push(("net/ipv4/ping_group_range".to_owned(), format!("0 {last}")));
+    }
+    sysctls
+}
+
+/// RLIMIT_* number of Docker's name.
+fn limit_number(name: &str) -> Option<u32> {
+    // in the kernel's order (asm-generic/resource.h)
+    const NAMES: [&str; 16] = [
+        "cpu",
+        "fsize",
+        "data",
+        "stack",
+        "core",
+        "rss",
+        "nproc",
+        "nofile",
+        "memlock",
+        "as",
+        "locks",
+        "sigpending",
+        "msgqueue",
+        "nice",
+        "rtprio",
+        "rttime",
+    ];
+    NAMES.iter().position(|known| *known == name).map(|number| number as u32)
+}
+
+fn rlimit(limit: &Ulimit) -> Result<Rlimit, PlanError> {
+    let Ulimit { name, soft, hard } = limit;
+    let resource =
+        limit_number(name).ok_or_else(|| PlanError::Invalid(format!("invalid ulimit type: {name}")))?;
+    let value = |number: i64| u64::try_from(number).unwrap_or(u64::MAX);
+    let (soft_limit, hard_limit) = (value(*soft), value(*hard));
+    if soft_limit > hard_limit {
+        let text = format!("ulimit soft limit must be less than or equal to hard limit: {soft} > {hard}");
+        return Err(PlanError::Invalid(text));
+    }
+    Ok(Rlimit { resource, soft: soft_limit, hard: hard_limit })
+}
+
+fn rlimits(spec: &ContainerSpec, host: &HostFacts) -> Result<Vec<Rlimit>, PlanError> {
+    let checked = |wish: &Ulimit| {
+        let limit = rlimit(wish)?;
+        let own = host.hard_limits.get(limit.resource as usize).copied().unwrap_or(u64::MAX);
+        if limit.hard > own {
+            let hard = if wish.hard < 0 { "unlimited".to_owned() } else { wish.hard.to_string() };
+            return Err(PlanError::Forbidden(format!(
+                "error setting rlimits for ready process: error setting rlimit type {}: operation not permitted: \
+                 {}={hard} is above the hard limit of this session ({own})",
+                limit.resource, wish.name
+            )));
+        }
+        Ok(limit)
+    };
+    spec.ulimits.iter().map(checked).collect()
+}
+
+fn oom_score_adj(spec: &ContainerSpec, host: &HostFacts) -> Result<Option<i32>, PlanError> {
+    match spec.oom_score_adj {
+        Some(score) if score < host.oom_score_adj => Err(PlanError::Forbidden(format!(
+            "oom-score-adj {score}: an ordinary user cannot go below the session's own {}",
+            host.oom_score_adj
+        ))),
+        score => Ok(score),
+    }
+}
+
+fn seccomp_program(
+    spec: &ContainerSpec,
+    capabilities: u64,
+    host: &HostFacts,
+) -> Result<Option<Vec<super::launch::BpfInstruction>>, PlanError> {
+    let choice = match &spec.seccomp {
+        SeccompChoice::Default if spec.privileged => &SeccompChoice::Unconfined,
+        choice => choice,
+    };
+    seccomp::compile(choice, capabilities, host.kernel).map_err(|e| PlanError::Invalid(e.to_string()))
+}
+
+/// Absolute and without `.`, `..` and doubled slashes, by the text alone (Go's filepath.Join("/", p)).
+pub(super) fn absolute(path: &Path) -> PathBuf {
+    use std::path::Component;
+    let mut clean = PathBuf::from("/");
+    for part in path.components() {
+        match part {
+            Component::Normal(name) => clean.push(name),
+            Component::ParentDir => {
+                clean.pop();
+            }
+            Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
+        }
+    }
+    clean
 }

@@ -1,10 +1,20 @@
 //! The supervisor's side: makes the container's first process, or one more of them, and waits until its
 //! command runs or has failed.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::ffi::{CString, c_int};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use super::launch::{Launch, Process};
+use super::channel::{self, Failure, Fault, reason};
+use super::launch::{IdMapping, Launch, MountOp, NamespaceChoice, Namespaces, Process};
+use super::{executable, userns};
+use crate::container::spec::Propagation;
+use crate::sys::mount::{self, Propagate};
+use crate::sys::namespace::{self, lookup};
+use crate::sys::process::{Empowerment, Pending, Spawn, SpawnError, spawn};
 
 /// What the new process gets as its streams.
 #[derive(Debug)]
@@ -57,15 +67,308 @@ pub enum LaunchError {
     System { text: String },
 }
 
+/// The words around a failure's own: what Docker's user sees of containerd and runc.
+#[derive(Debug, Clone, Copy)]
+enum Deed {
+    Create,
+    Exec,
+}
+
+impl Deed {
+    fn error(self, failure: Failure) -> LaunchError {
+        let Failure { fault, text, verbatim, hint } = failure;
+        let text = match self {
+            _ if verbatim => text,
+            Deed::Create => format!(
+                "failed to create task for container: failed to create shim task: OCI runtime create failed: \
+                 runc create failed: unable to start container process: error during container init: {text}: unknown"
+            ),
+            Deed::Exec => format!(
+                "OCI runtime exec failed: exec failed: unable to start container process: {text}: unknown"
+            ),
+        };
+        match fault {
+            Fault::CommandNotFound => LaunchError::NotFound { text },
+            Fault::NotExecutable => LaunchError::NotExecutable { text },
+            Fault::Wish => LaunchError::Invalid { text, hint },
+            Fault::System => LaunchError::System { text },
+        }
+    }
+}
+
+/// The paper of `init`: with the size that a terminal starts with.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub(super) struct InitPaper<L> {
+    pub launch: L,
+    pub window: (u16, u16),
+}
+
+/// The paper of the `exec` stage.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub(super) struct ExecPaper<P> {
+    pub process: P,
+    pub window: (u16, u16),
+}
+
 /// Starts a container on the root file system mounted at `rootfs` in the caller's mount namespace.
 /// Called in the supervisor: inside U, in a mount namespace of U's. Safe with other threads running.
 pub fn launch(launch: &Launch, rootfs: &Path, joins: Joins, stdio: Stdio) -> Result<Started, LaunchError> {
-    let _ = (launch, rootfs, joins, stdio);
-    todo!()
+    let window = window(&stdio);
+    let paper = InitPaper { launch, window };
+    start_init(launch, rootfs, joins, stdio, &paper).map_err(|failure| Deed::Create.error(failure))
 }
 
-/// Starts a further process in the container whose first process is behind `init` (a pidfd).
-pub fn exec(init: BorrowedFd<'_>, process: &Process, stdio: Stdio) -> Result<Started, LaunchError> {
-    let _ = (init, process, stdio);
-    todo!()
+fn start_init(
+    launch: &Launch,
+    rootfs: &Path,
+    joins: Joins,
+    stdio: Stdio,
+    paper: &InitPaper<&Launch>,
+) -> Result<Started, Failure> {
+    let root =
+        mount::clone_path(rootfs, true).map_err(|e| Failure::system("opening the root file system", e))?;
+    let mut trees = vec![root];
+    for op in &launch.mounts {
+        if let MountOp::Bind { .. } = op {
+            trees.push(open_source(op)?);
+        }
+    }
+    let new = new_kinds(&launch.namespaces) | libc::CLONE_NEWUSER | libc::CLONE_NEWNS;
+    let entered = [
+        (joins.pid, libc::CLONE_NEWPID),
+        (joins.network, libc::CLONE_NEWNET),
+        (joins.ipc, libc::CLONE_NEWIPC),
+        (joins.uts, libc::CLONE_NEWUTS),
+    ];
+    let entered: Vec<_> =
+        entered.iter().filter_map(|(fd, kind)| Some((fd.as_ref()?.as_fd(), *kind))).collect();
+    let (ours, theirs) = channel_pair()?;
+    let streams = streams(stdio)?;
+    let mut descriptors: Vec<BorrowedFd<'_>> = streams.iter().map(AsFd::as_fd).collect();
+    descriptors.push(theirs.as_fd());
+    descriptors.extend(trees.iter().map(AsFd::as_fd));
+    let pending = spawn_in(
+        &entered,
+        &Spawn {
+            executable: protected_executable()?,
+            argv: &[stage_name(super::init::STAGE)],
+            env: &[],
+            new_namespaces: new,
+            join: None,
+            unshare: 0,
+            descriptors: &descriptors,
+            empowerment: empowerment(&launch.uid_map, &launch.gid_map),
+        },
+    )?;
+    userns::write_map_files(pending.pid(), &launch.uid_map, &launch.gid_map, launch.allow_setgroups)
+        .map_err(|e| Failure::system("writing the id maps of the container", e))?;
+    finish(pending, ours, theirs, paper)
+}
+
+/// Starts a further process in the container whose first process is behind `init` (a pidfd) and which was
+/// made from `container`.
+pub fn exec(
+    init: BorrowedFd<'_>,
+    container: &Launch,
+    process: &Process,
+    stdio: Stdio,
+) -> Result<Started, LaunchError> {
+    start_exec(init, container, process, stdio).map_err(|failure| Deed::Exec.error(failure))
+}
+
+fn start_exec(
+    init: BorrowedFd<'_>,
+    container: &Launch,
+    process: &Process,
+    stdio: Stdio,
+) -> Result<Started, Failure> {
+    // What belongs to another container's user namespace, and the pid namespace, which takes effect for
+    // children only, is entered from here, where U's power reaches; the rest by the child.
+    let foreign = joined_kinds(&container.namespaces);
+    let outer = foreign | (new_kinds(&container.namespaces) & libc::CLONE_NEWPID);
+    let own = new_kinds(&container.namespaces) & !libc::CLONE_NEWPID;
+    let entered = if outer == 0 { Vec::new() } else { vec![(init, outer)] };
+    let paper = ExecPaper { process, window: window(&stdio) };
+    let (ours, theirs) = channel_pair()?;
+    let streams = streams(stdio)?;
+    let mut descriptors: Vec<BorrowedFd<'_>> = streams.iter().map(AsFd::as_fd).collect();
+    descriptors.push(theirs.as_fd());
+    let pending = spawn_in(
+        &entered,
+        &Spawn {
+            executable: protected_executable()?,
+            argv: &[stage_name(super::exec::STAGE)],
+            env: &[],
+            new_namespaces: 0,
+            join: Some((init, own | libc::CLONE_NEWUSER | libc::CLONE_NEWNS)),
+            unshare: 0,
+            descriptors: &descriptors,
+            empowerment: empowerment(&container.uid_map, &container.gid_map),
+        },
+    )?;
+    finish(pending, ours, theirs, &paper)
+}
+
+/// Lets the process go, hands it the paper and waits for its command to run.
+fn finish(
+    pending: Pending,
+    ours: UnixStream,
+    theirs: UnixStream,
+    paper: &impl serde::Serialize,
+) -> Result<Started, Failure> {
+    let (pid, pidfd) = pending.proceed().map_err(spawn_failure)?;
+    // Else its end would never be the last one.
+    drop(theirs);
+    // A stage that dies early closes its end; what it said before is heard below.
+    let sent = channel::send_paper(&ours, paper);
+    let heard = channel::await_start(&ours);
+    match (heard, sent) {
+        (Ok(console), Ok(())) => Ok(Started { pid, pidfd, console }),
+        (heard, sent) => {
+            let _ = rustix::process::pidfd_send_signal(&pidfd, rustix::process::Signal::KILL);
+            let _ = rustix::process::waitid(
+                rustix::process::WaitId::PidFd(pidfd.as_fd()),
+                rustix::process::WaitIdOptions::EXITED,
+            );
+            let lost = |error| Failure::system("sending the plan to the new process", error);
+            Err(heard.err().or(sent.err().map(lost)).expect("one of the two failed"))
+        }
+    }
+}
+
+/// Clones from a thread that is in other namespaces than the rest of this process. Only such a thread
+/// can enter a pid namespace for its children, or be thrown away afterwards.
+fn spawn_in(entered: &[(BorrowedFd<'_>, c_int)], spec: &Spawn<'_>) -> Result<Pending, Failure> {
+    if entered.is_empty() {
+        return spawn(spec).map_err(spawn_failure);
+    }
+    let in_thread = || {
+        for (fd, kinds) in entered {
+            namespace::join(*fd, *kinds)
+                .map_err(|e| Failure::system("entering the container's namespaces", e))?;
+        }
+        spawn(spec).map_err(spawn_failure)
+    };
+    std::thread::scope(|scope| scope.spawn(in_thread).join().expect("spawning does not panic"))
+}
+
+fn spawn_failure(error: SpawnError) -> Failure {
+    let gone = error.source.raw_os_error() == Some(libc::ESRCH);
+    match gone {
+        true => Failure::new(Fault::System, "the container is not running"),
+        false => Failure::system(error.step, error.source),
+    }
+}
+
+fn kinds(namespaces: &Namespaces, wanted: NamespaceChoice) -> c_int {
+    let table = [
+        (namespaces.pid, libc::CLONE_NEWPID),
+        (namespaces.network, libc::CLONE_NEWNET),
+        (namespaces.ipc, libc::CLONE_NEWIPC),
+        (namespaces.uts, libc::CLONE_NEWUTS),
+        (namespaces.cgroup, libc::CLONE_NEWCGROUP),
+    ];
+    table.iter().filter(|(choice, _)| *choice == wanted).fold(0, |kinds, (_, kind)| kinds | kind)
+}
+
+fn new_kinds(namespaces: &Namespaces) -> c_int {
+    kinds(namespaces, NamespaceChoice::New)
+}
+
+fn joined_kinds(namespaces: &Namespaces) -> c_int {
+    kinds(namespaces, NamespaceChoice::Join)
+}
+
+fn empowerment(uids: &[IdMapping], gids: &[IdMapping]) -> Empowerment {
+    match lookup(uids, 0).and(lookup(gids, 0)) {
+        Some(_) => Empowerment::Root,
+        None => Empowerment::Ambient,
+    }
+}
+
+fn stage_name(stage: &str) -> CString {
+    CString::new(stage).expect("names of stages have no zero byte")
+}
+
+fn protected_executable() -> Result<BorrowedFd<'static>, Failure> {
+    executable::protected().map_err(|e| Failure::system("preparing the coracle binary", e))
+}
+
+fn channel_pair() -> Result<(UnixStream, UnixStream), Failure> {
+    UnixStream::pair().map_err(|e| Failure::system("making a socket", e))
+}
+
+fn window(stdio: &Stdio) -> (u16, u16) {
+    match stdio {
+        Stdio::Terminal { rows, columns } => (*rows, *columns),
+        Stdio::Streams { .. } => (0, 0),
+    }
+}
+
+/// Descriptors 0 to 2; a terminal can only be made inside.
+fn streams(stdio: Stdio) -> Result<[OwnedFd; 3], Failure> {
+    match stdio {
+        Stdio::Streams { stdin, stdout, stderr } => Ok([stdin, stdout, stderr]),
+        Stdio::Terminal { .. } => {
+            let null = || File::options().read(true).write(true).open("/dev/null").map(OwnedFd::from);
+            let all = || Ok([null()?, null()?, null()?]);
+            all().map_err(|e: io::Error| Failure::system("opening /dev/null", e))
+        }
+    }
+}
+
+/// Opens a host path with the user's own power, as a detached tree ready to be attached inside.
+fn open_source(op: &MountOp) -> Result<OwnedFd, Failure> {
+    let MountOp::Bind { source, target, recursive, read_only, propagation, create_source } = op else {
+        unreachable!("called for binds only")
+    };
+    let failed = |error: io::Error| {
+        let text = format!(
+            "error mounting \"{}\" to rootfs at \"{}\": {}",
+            source.display(),
+            target.display(),
+            reason(&error)
+        );
+        Failure::new(Fault::Wish, text)
+    };
+    let tree = match mount::clone_path(source, *recursive) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && *create_source => {
+            std::fs::create_dir_all(source).map_err(|e| {
+                let text =
+                    format!("error while creating mount source path '{}': {}", source.display(), reason(&e));
+                Failure::new(Fault::Wish, text).verbatim()
+            })?;
+            mount::clone_path(source, *recursive).map_err(failed)?
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(missing_source(source)),
+        other => other.map_err(failed)?,
+    };
+    let (how, deep) = match propagation {
+        Propagation::RPrivate => (Propagate::Private, true),
+        Propagation::Private => (Propagate::Private, false),
+        Propagation::RShared => (Propagate::Shared, true),
+        Propagation::Shared => (Propagate::Shared, false),
+        Propagation::RSlave => (Propagate::Slave, true),
+        Propagation::Slave => (Propagate::Slave, false),
+    };
+    mount::set_propagation(tree.as_fd(), how, deep).map_err(failed)?;
+    if *read_only {
+        mount::set_attributes(tree.as_fd(), libc::MOUNT_ATTR_RDONLY, 0, true).map_err(failed)?;
+    }
+    Ok(tree)
+}
+
+fn missing_source(source: &Path) -> Failure {
+    let text = if source.starts_with("/dev") {
+        let shown = source.display();
+        format!(
+            "error gathering device information while adding custom device \"{shown}\": no such file or directory"
+        )
+    } else {
+        format!(
+            "invalid mount config for type \"bind\": bind source path does not exist: {}",
+            source.display()
+        )
+    };
+    Failure::new(Fault::Wish, text).verbatim()
 }

@@ -2,16 +2,31 @@
 //! the caller to 0 and, where the machine offers them, the caller's ranges of /etc/subuid and
 //! /etc/subgid to 1 and up. It lives as long as a process or a descriptor of it does.
 
+use std::ffi::CString;
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
-use crate::sys::namespace::IdMapping;
+use super::subid;
+use crate::sys::namespace::{IdMapping, map_text, read_map};
+use crate::sys::process::{Empowerment, Pending, Spawn, SpawnError, spawn};
 
 /// A range of host ids that the caller may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IdRange {
     pub first: u32,
     pub count: u32,
+}
+
+/// Who writes the maps of a new U.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Writer {
+    /// newuidmap and newgidmap, which are allowed to look into /etc/subuid.
+    Helpers,
+    /// We ourselves: for the single id nobody needs a privilege, and root has it.
+    Own,
 }
 
 /// The map that U gets when this caller makes it.
@@ -21,6 +36,7 @@ pub struct IdRanges {
     pub gids: Vec<IdRange>,
     /// Why there is only one id, in a sentence for the user; `None` when there are ranges.
     pub note: Option<String>,
+    writer: Writer,
 }
 
 /// A stage of coracle that was started in U.
@@ -29,14 +45,16 @@ pub struct StageProcess {
     /// As the caller's pid namespace numbers it.
     pub pid: i32,
     pub pidfd: OwnedFd,
-    /// Why U has a single id although ranges exist (newuidmap missing or refusing); for the user.
+    /// Why U has a single id (no ranges, newuidmap missing or refusing); for the user. Unknown, hence
+    /// `None`, when an existing U was joined.
     pub note: Option<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum UsernsError {
     #[error(
-        "user namespaces are not available here (kernel.unprivileged_userns_clone, user.max_user_namespaces, AppArmor's userns restriction)"
+        "this machine lets ordinary users make no user namespaces (look at kernel.unprivileged_userns_clone, \
+         user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns)"
     )]
     Unavailable { source: io::Error },
     #[error("starting {stage}: {step}")]
@@ -51,8 +69,72 @@ impl IdRanges {
     /// What /etc/subuid, /etc/subgid (or `getsubids`) give to the caller, and whether newuidmap and
     /// newgidmap are there to use it. Never fails: without ranges there is one id and a note.
     pub fn of_caller() -> IdRanges {
-        todo!()
+        let uid = rustix::process::geteuid().as_raw();
+        if uid == 0 {
+            return IdRanges::of_root();
+        }
+        if let Some(missing) = ["newuidmap", "newgidmap"].into_iter().find(|name| !is_on_path(name)) {
+            return IdRanges::single(format!(
+                "{missing} (package uidmap) is not installed, so containers have a single user id"
+            ));
+        }
+        let name = subid::user_name(uid);
+        let shown = name.clone().unwrap_or_else(|| uid.to_string());
+        let find = |kind| subid::ranges_of(kind, name.as_deref(), uid);
+        let (uids, gids) = (find(subid::Kind::User), find(subid::Kind::Group));
+        for (ranges, file) in [(&uids, "/etc/subuid"), (&gids, "/etc/subgid")] {
+            if ranges.is_empty() {
+                return IdRanges::single(format!(
+                    "{file} has no range for {shown}, so containers have a single user id"
+                ));
+            }
+        }
+        IdRanges { uids, gids, note: None, writer: Writer::Helpers }
     }
+
+    /// Root may map every id of its own namespace, and has no need of helpers.
+    fn of_root() -> IdRanges {
+        let rest = |path: &str| -> Vec<IdRange> {
+            let map = read_map(path.as_ref()).unwrap_or_default();
+            let all = map.iter().map(|m| IdRange { first: m.inside, count: m.count });
+            subid::without(all, 0)
+        };
+        let (uids, gids) = (rest("/proc/self/uid_map"), rest("/proc/self/gid_map"));
+        if uids.is_empty() || gids.is_empty() {
+            return IdRanges::single("the user namespace coracle runs in has a single id".to_owned());
+        }
+        IdRanges { uids, gids, note: None, writer: Writer::Own }
+    }
+
+    fn single(note: String) -> IdRanges {
+        IdRanges { uids: Vec::new(), gids: Vec::new(), note: Some(note), writer: Writer::Own }
+    }
+
+    fn is_single(&self) -> bool {
+        self.uids.is_empty()
+    }
+
+    /// Caller to 0, ranges to 1 and up.
+    fn maps(&self) -> (Vec<IdMapping>, Vec<IdMapping>) {
+        let map = |own: u32, ranges: &[IdRange]| {
+            let mut next = 1;
+            let mut lines = vec![IdMapping { inside: 0, outside: own, count: 1 }];
+            for range in ranges {
+                lines.push(IdMapping { inside: next, outside: range.first, count: range.count });
+                next += range.count;
+            }
+            lines
+        };
+        (
+            map(rustix::process::geteuid().as_raw(), &self.uids),
+            map(rustix::process::getegid().as_raw(), &self.gids),
+        )
+    }
+}
+
+fn is_on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
+    std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
 }
 
 /// Starts this binary again as `stage` (`argv[0]`, dispatched by main) inside U: the existing one behind
@@ -65,18 +147,135 @@ pub fn spawn_stage(
     inherited: &[BorrowedFd<'_>],
     join: Option<BorrowedFd<'_>>,
 ) -> Result<StageProcess, UsernsError> {
-    let _ = (stage, paper, inherited, join);
-    todo!()
+    let start = |step| move |source: io::Error| UsernsError::Start { stage: stage.to_owned(), step, source };
+    let executable = std::fs::File::open("/proc/self/exe").map_err(start("opening the coracle binary"))?;
+    let null = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/null")
+        .map_err(start("opening /dev/null"))?;
+    let mut descriptors = vec![null.as_fd(), null.as_fd(), null.as_fd(), paper];
+    descriptors.extend_from_slice(inherited);
+    let argv = [CString::new(stage).map_err(|e| start("naming the stage")(e.into()))?];
+    let env = own_environment();
+    let spec = Spawn {
+        executable: executable.as_fd(),
+        argv: &argv,
+        env: &env,
+        new_namespaces: 0,
+        join: join.map(|fd| (fd, libc::CLONE_NEWUSER)),
+        unshare: 0,
+        descriptors: &descriptors,
+        empowerment: Empowerment::None,
+    };
+    let (pending, note) = match join {
+        Some(_) => (spawn(&spec).map_err(|e| start(e.step)(e.source))?, None),
+        None => spawn_mapped(&Spawn { new_namespaces: libc::CLONE_NEWUSER, ..spec })?,
+    };
+    let (pid, pidfd) = pending.proceed().map_err(|SpawnError { step, source }| match step {
+        "entering the namespace" => UsernsError::Join { source },
+        step => start(step)(source),
+    })?;
+    Ok(StageProcess { pid, pidfd, note })
+}
+
+/// Makes the process and the maps of its new namespace; falls back to the single id.
+fn spawn_mapped(spec: &Spawn<'_>) -> Result<(Pending, Option<String>), UsernsError> {
+    let unavailable = |e: SpawnError| UsernsError::Unavailable { source: e.source };
+    let ranges = IdRanges::of_caller();
+    let pending = spawn(spec).map_err(unavailable)?;
+    if ranges.writer == Writer::Helpers {
+        let Err(note) = map_with_helpers(pending.pid(), &ranges) else { return Ok((pending, None)) };
+        // A map is written once: the namespace with half a map is of no use.
+        drop(pending);
+        let pending = spawn(spec).map_err(unavailable)?;
+        write_maps(pending.pid(), &IdRanges::single(note.clone()))?;
+        return Ok((pending, Some(note)));
+    }
+    match write_maps(pending.pid(), &ranges) {
+        Ok(()) => Ok((pending, ranges.note)),
+        // Root without CAP_SETUID, as in a container that dropped it, has its own id like anybody else.
+        Err(_) if !ranges.is_single() => {
+            drop(pending);
+            let pending = spawn(spec).map_err(unavailable)?;
+            let single = IdRanges::single(
+                "root lacks CAP_SETUID or CAP_SETGID here, so containers have a single user id".to_owned(),
+            );
+            write_maps(pending.pid(), &single)?;
+            Ok((pending, single.note))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn write_maps(pid: i32, ranges: &IdRanges) -> Result<(), UsernsError> {
+    let (uids, gids) = ranges.maps();
+    write_map_files(pid, &uids, &gids, !ranges.is_single()).map_err(|source| UsernsError::Map { source })
+}
+
+/// Writes /proc/PID/{setgroups,uid_map,gid_map}. Without CAP_SETGID in the parent namespace the kernel
+/// takes a gid map only after setgroups was denied (user_namespaces(7)).
+pub(super) fn write_map_files(
+    pid: i32,
+    uids: &[IdMapping],
+    gids: &[IdMapping],
+    allow_setgroups: bool,
+) -> io::Result<()> {
+    if !allow_setgroups {
+        std::fs::write(format!("/proc/{pid}/setgroups"), "deny")?;
+    }
+    std::fs::write(format!("/proc/{pid}/uid_map"), map_text(uids))?;
+    std::fs::write(format!("/proc/{pid}/gid_map"), map_text(gids))
+}
+
+/// Runs newuidmap and newgidmap side by side; an error is the note for the user.
+fn map_with_helpers(pid: i32, ranges: &IdRanges) -> Result<(), String> {
+    let (uids, gids) = ranges.maps();
+    let start = |program: &str, map: &[IdMapping]| {
+        let numbers = map.iter().flat_map(|m| [m.inside, m.outside, m.count]).map(|n| n.to_string());
+        Command::new(program)
+            .arg(pid.to_string())
+            .args(numbers)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|e| format!("{program} cannot be run ({e}), so containers have a single user id"))
+    };
+    // Both are started before the first is waited for: each costs about a millisecond.
+    let children = [("newuidmap", start("newuidmap", &uids)), ("newgidmap", start("newgidmap", &gids))];
+    let mut result = Ok(());
+    for (program, child) in children {
+        let outcome = child.and_then(|child| {
+            let output = child.wait_with_output().map_err(|e| format!("{program}: {e}"))?;
+            if output.status.success() {
+                return Ok(());
+            }
+            let said = String::from_utf8_lossy(&output.stderr);
+            Err(format!("{program} refused ({}), so containers have a single user id", said.trim()))
+        });
+        result = result.and(outcome);
+    }
+    result
+}
+
+fn own_environment() -> Vec<CString> {
+    let join = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        let mut line = name.into_vec();
+        line.push(b'=');
+        line.extend(value.into_vec());
+        CString::new(line).ok()
+    };
+    std::env::vars_os().filter_map(join).collect()
 }
 
 /// The user namespace of a running process of the same user, to `join` later. The caller makes sure by
 /// its own means (a lock, a pidfd opened before) that `pid` still is what it believes.
 pub fn of_process(pid: i32) -> io::Result<OwnedFd> {
-    Ok(std::fs::File::open(format!("/proc/{pid}/ns/user"))?.into())
+    Ok(std::fs::File::open(PathBuf::from(format!("/proc/{pid}/ns/user")))?.into())
 }
 
 /// The id maps (uids, gids) of the user namespace this process is in.
 pub fn current_maps() -> io::Result<(Vec<IdMapping>, Vec<IdMapping>)> {
-    use crate::sys::namespace::read_map;
     Ok((read_map("/proc/self/uid_map".as_ref())?, read_map("/proc/self/gid_map".as_ref())?))
 }

@@ -1,1 +1,101 @@
-//! (to be written)
+//! Mounts: detached trees and what rustix lacks of the mount API.
+
+use std::ffi::CStr;
+use std::io;
+use std::mem;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::CWD;
+use rustix::mount::{MoveMountFlags, OpenTreeFlags};
+
+/// Propagation as mount_setattr(2) takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Propagate {
+    Private,
+    Slave,
+    Shared,
+}
+
+/// A copy of the mount at `path` (relative to `directory`), attached nowhere; with all that is mounted
+/// below it when `recursive`. Dropping the descriptor drops the mount. The mount must be in the
+/// caller's own mount namespace, over which the caller needs CAP_SYS_ADMIN (open_tree(2), kernel 5.2).
+pub fn clone_tree(directory: BorrowedFd<'_>, path: &Path, recursive: bool) -> io::Result<OwnedFd> {
+    let mut flags =
+        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+    flags.set(OpenTreeFlags::AT_RECURSIVE, recursive);
+    Ok(rustix::mount::open_tree(directory, path, flags)?)
+}
+
+/// `clone_tree` of a path of this process's own mount namespace.
+pub fn clone_path(path: &Path, recursive: bool) -> io::Result<OwnedFd> {
+    clone_tree(CWD, path, recursive)
+}
+
+/// Attaches a detached tree at `target`, following symlinks.
+pub fn attach(tree: BorrowedFd<'_>, target: &Path) -> io::Result<()> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_SYMLINKS;
+    Ok(rustix::mount::move_mount(tree, c"", CWD, target, flags)?)
+}
+
+/// Sets and clears attributes (`MOUNT_ATTR_*`) of a mount, of all below it too when `recursive`
+/// (mount_setattr(2), kernel 5.12).
+pub fn set_attributes(tree: BorrowedFd<'_>, set: u64, clear: u64, recursive: bool) -> io::Result<()> {
+    mount_setattr(
+        tree,
+        libc::mount_attr { attr_set: set, attr_clr: clear, propagation: 0, userns_fd: 0 },
+        recursive,
+    )
+}
+
+/// Changes how mount events travel between this mount and others.
+pub fn set_propagation(tree: BorrowedFd<'_>, how: Propagate, recursive: bool) -> io::Result<()> {
+    let propagation = match how {
+        Propagate::Private => libc::MS_PRIVATE,
+        Propagate::Slave => libc::MS_SLAVE,
+        Propagate::Shared => libc::MS_SHARED,
+    };
+    mount_setattr(tree, libc::mount_attr { attr_set: 0, attr_clr: 0, propagation, userns_fd: 0 }, recursive)
+}
+
+fn mount_setattr(tree: BorrowedFd<'_>, attributes: libc::mount_attr, recursive: bool) -> io::Result<()> {
+    // AT_RECURSIVE of linux/fcntl.h
+    let flags = libc::AT_EMPTY_PATH | if recursive { 0x8000 } else { 0 };
+    // SAFETY: the structure has the kernel's layout and lives across the call; the path is constant.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            tree.as_raw_fd(),
+            c"".as_ptr(),
+            flags,
+            &raw const attributes,
+            mem::size_of_val(&attributes),
+        )
+    };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Mounts a file system of the kernel by mount(2). `data` is its options, comma separated.
+pub fn mount(fstype: &CStr, target: &Path, flags: u64, data: &CStr) -> io::Result<()> {
+    let flags = rustix::mount::MountFlags::from_bits_retain(flags as u32);
+    Ok(rustix::mount::mount(fstype, target, fstype, flags, data)?)
+}
+
+/// Makes the mount tree of `root` (a descriptor of a mount's root) the root directory of this process and
+/// its mount namespace. Returns the old root, which stays mounted on top of it until `detach`.
+pub fn pivot(root: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    use rustix::fs::{Mode, OFlags};
+    let old = rustix::fs::open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::process::fchdir(root)?;
+    // "." for both: the old root ends up stacked on the new one (pivot_root(2), notes).
+    rustix::process::pivot_root(c".", c".")?;
+    Ok(old)
+}
+
+/// Unmounts what `pivot` left, with all below it, as soon as nobody uses it any more.
+pub fn detach(old: OwnedFd) -> io::Result<()> {
+    rustix::process::fchdir(old.as_fd())?;
+    drop(old);
+    rustix::mount::unmount(c".", rustix::mount::UnmountFlags::DETACH)?;
+    Ok(rustix::process::chdir(c"/")?)
+}

@@ -54,3 +54,18 @@ pub fn join(fd: BorrowedFd<'_>, kinds: i32) -> io::Result<()> {
     // SAFETY: setns takes a descriptor, borrowed here, and a number; it touches no memory of ours.
     if unsafe { libc::setns(fd.as_raw_fd(), kinds) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
+
+/// Sets the loopback interface of this network namespace up; the kernel gives it 127.0.0.1 and ::1 then.
+pub fn raise_loopback() -> io::Result<()> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+    let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    // SAFETY: ifreq is plain data, for which zero is valid.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (place, byte) in request.ifr_name.iter_mut().zip(b"lo") {
+        *place = *byte as libc::c_char;
+    }
+    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
+    // SAFETY: the kernel reads the structure, which lives across the call.
+    let done = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

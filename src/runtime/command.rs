@@ -1,0 +1,262 @@
+//! The last steps of both stages: from root of the container to the user's command. One order, one
+//! place: limits, directory, ids, capabilities, seccomp, execve.
+
+use std::convert::Infallible;
+use std::ffi::CString;
+use std::fs;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, AtFlags, CWD};
+use rustix::process::{Gid, Uid};
+use rustix::thread::{CapabilitySet, CapabilitySets};
+
+use super::channel::{Failure, Fault, reason};
+use super::launch::Process;
+use super::user::{self, Identity};
+use super::{capability, mounts, reaper};
+use crate::sys;
+
+/// SECCOMP_FILTER_FLAG_SPEC_ALLOW: no penalty on speculation for the filtered (as runc; CVE-2018-3639 is
+/// the program's own matter).
+const ALLOW_SPECULATION: u64 = 4;
+
+/// Becomes the command; returns only to say why not. With `reaper` a child becomes it and this process
+/// stays. `status` is the supervisor's ear, which execve closes.
+pub(super) fn run(process: Process, reaper: bool, status: &UnixStream) -> Result<Infallible, Failure> {
+    let identity = identity(&process)?;
+    set_limits(&process)?;
+    let entered = enter_directory(&process.cwd);
+    lend_streams(&identity);
+    assume(&process, &identity)?;
+    // Root of the container may be locked out where the user is not (a home on NFS).
+    if entered.is_err() {
+        enter_directory(&process.cwd)?;
+    }
+    let env = environment(&process, &identity);
+    if process.no_new_privileges {
+        rustix::thread::set_no_new_privs(true).map_err(|e| Failure::system("setting no_new_privs", e))?;
+    }
+    let program = find_program(&process.argv[0], &env)?;
+    sys::process::reset_signals();
+    confine(&process)?;
+    if reaper {
+        reaper::split()?;
+    }
+    die_with_supervisor(status)?;
+    let c_strings = |list: &[String]| -> Result<Vec<CString>, Failure> {
+        let zero = |_| Failure::new(Fault::Wish, "an argument or variable contains a zero byte");
+        list.iter().map(|s| CString::new(s.as_str()).map_err(zero)).collect()
+    };
+    let path = CString::new(program.as_os_str().as_encoded_bytes()).expect("it was found by this name");
+    let error = sys::process::execute(&path, &c_strings(&process.argv)?, &c_strings(&env)?);
+    let fault = match error.raw_os_error() {
+        // The file is there: its interpreter is not.
+        Some(libc::ENOENT) => Fault::CommandNotFound,
+        Some(libc::EACCES | libc::ENOEXEC | libc::EISDIR | libc::EPERM) => Fault::NotExecutable,
+        _ => Fault::System,
+    };
+    Err(Failure::new(fault, format!("exec {}: {}", program.display(), reason(&error))))
+}
+
+fn identity(process: &Process) -> Result<Identity, Failure> {
+    let read = |path: &str| user::read(path).map_err(|e| Failure::system(path, e));
+    user::resolve(&process.user, &process.groups, &read("/etc/passwd")?, &read("/etc/group")?)
+}
+
+fn set_limits(process: &Process) -> Result<(), Failure> {
+    if let Some(score) = process.oom_score_adj {
+        fs::write("/proc/self/oom_score_adj", score.to_string())
+            .map_err(|e| Failure::system("setting oom_score_adj", e))?;
+    }
+    for limit in &process.rlimits {
+        sys::process::set_limit(limit.resource, limit.soft, limit.hard).map_err(|e| {
+            let what = format!(
+                "error setting rlimits for ready process: error setting rlimit type {}",
+                limit.resource
+            );
+            Failure::system(what, e)
+        })?;
+    }
+    Ok(())
+}
+
+/// Makes a missing working directory, as Docker does for `run`.
+pub(super) fn make_directory(process: &Process) -> Result<(), Failure> {
+    if !process.make_cwd {
+        return Ok(());
+    }
+    mounts::make_directory(&process.cwd).map_err(|e| {
+        let cwd = process.cwd.display();
+        match e.raw_os_error() {
+            Some(libc::ENOTDIR) => {
+                Failure::new(Fault::Wish, format!("Cannot mkdir: {cwd} is not a directory")).verbatim()
+            }
+            _ => Failure::system(format!("mkdir {cwd}"), e),
+        }
+    })
+}
+
+fn enter_directory(cwd: &Path) -> Result<(), Failure> {
+    let failed = |error: io::Error| {
+        let fault = match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Fault::CommandNotFound,
+            io::ErrorKind::PermissionDenied => Fault::NotExecutable,
+            _ => Fault::System,
+        };
+        let cwd = cwd.display();
+        Failure::new(fault, format!("chdir to cwd (\"{cwd}\") set in config.json failed: {}", reason(&error)))
+    };
+    std::env::set_current_dir(cwd).map_err(failed)?;
+    // A way out of the root would show here (CVE-2024-21626).
+    let arrived = std::env::current_dir().map_err(failed)?;
+    match arrived.is_absolute() {
+        true => Ok(()),
+        false => Err(Failure::new(
+            Fault::System,
+            "current working directory is outside of container mount namespace root",
+        )),
+    }
+}
+
+/// Lets the user open its own streams again by name, as `> /dev/stderr` does. Streams of another owner
+/// (a file of the host) stay as they are.
+fn lend_streams(identity: &Identity) {
+    if identity.uid == 0 {
+        return;
+    }
+    let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
+    for stream in [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()] {
+        if !mounts::is_null(stream) {
+            let _ = rustix::fs::fchown(stream, Some(Uid::from_raw(identity.uid)), None);
+        }
+    }
+}
+
+/// Takes on ids and capabilities. CAP_SYS_ADMIN stays until execve, which takes it away: loading a
+/// filter without no_new_privs needs it, and the filter may forbid every call that could drop it.
+fn assume(process: &Process, identity: &Identity) -> Result<(), Failure> {
+    let wanted = process.capabilities;
+    let failed = |what: &str| {
+        let what = what.to_owned();
+        move |e: rustix::io::Errno| Failure::system(what, e)
+    };
+    for number in 0..64 {
+        let bit = 1u64 << number;
+        if wanted.bounding & bit == 0 {
+            match rustix::thread::remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(bit)) {
+                // The first number that the kernel does not know ends the list.
+                Err(rustix::io::Errno::INVAL) => break,
+                other => other.map_err(failed("unable to drop capabilities from the bounding set"))?,
+            }
+        }
+    }
+    rustix::thread::set_keep_capabilities(true).map_err(failed("unable to set keep caps"))?;
+    set_ids(process, identity)?;
+    let effective = if identity.uid == 0 { wanted.effective } else { wanted.ambient };
+    let set = |mask: u64| CapabilitySet::from_bits_retain(mask);
+    let held = rustix::thread::capabilities(None).map_err(failed("unable to read capabilities"))?;
+    let sets = CapabilitySets {
+        effective: set((effective | capability::SYS_ADMIN) & held.permitted.bits()),
+        permitted: set((wanted.permitted | capability::SYS_ADMIN) & held.permitted.bits()),
+        inheritable: set(wanted.inheritable),
+    };
+    // Ambient ones, by which a stage without uid 0 came here, go with the inheritable ones.
+    rustix::thread::set_capabilities(None, sets).map_err(failed("unable to apply caps"))
+}
+
+fn set_ids(process: &Process, identity: &Identity) -> Result<(), Failure> {
+    let groups: Vec<Gid> = identity.groups.iter().map(|gid| Gid::from_raw(*gid)).collect();
+    match rustix::thread::set_thread_groups(&groups) {
+        // With a single id the kernel forbids setgroups altogether (user_namespaces(7)).
+        Err(rustix::io::Errno::PERM) if process.single_id_note.is_some() => {}
+        other => other.map_err(|e| id_failure(process, "group", identity.gid, e))?,
+    }
+    let (uid, gid) = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
+    rustix::thread::set_thread_res_gid(gid, gid, gid)
+        .map_err(|e| id_failure(process, "group", identity.gid, e))?;
+    rustix::thread::set_thread_res_uid(uid, uid, uid)
+        .map_err(|e| id_failure(process, "user", identity.uid, e))
+}
+
+/// EINVAL: the id is not mapped.
+fn id_failure(process: &Process, kind: &str, id: u32, error: rustix::io::Errno) -> Failure {
+    if error != rustix::io::Errno::INVAL {
+        return Failure::system(format!("setting {kind} id {id}"), error);
+    }
+    let text = format!("cannot set {kind} id {id}: it is not mapped in the container's user namespace");
+    let hint = match &process.single_id_note {
+        Some(note) => format!(
+            "{note}; other users need a line like \"NAME:100000:65536\" in /etc/subuid and /etc/subgid, and newuidmap"
+        ),
+        None => "the ranges of this user in /etc/subuid and /etc/subgid do not reach so far".to_owned(),
+    };
+    Failure::new(Fault::Wish, format!("{text} ({hint})")).with_hint(hint)
+}
+
+/// The process's variables, with HOME from the container's passwd when it has none.
+fn environment(process: &Process, identity: &Identity) -> Vec<String> {
+    let mut env = process.env.clone();
+    env.retain(|line| line != "HOME=");
+    if !env.iter().any(|line| line.starts_with("HOME=")) {
+        env.push(format!("HOME={}", identity.home));
+    }
+    env
+}
+
+/// Looks for the program as Go's exec.LookPath does, with its words.
+fn find_program(name: &str, env: &[String]) -> Result<PathBuf, Failure> {
+    let failure = |fault, text: String| Failure::new(fault, format!("exec: \"{name}\": {text}"));
+    if name.contains('/') {
+        return match check_program(Path::new(name)) {
+            Ok(()) => Ok(PathBuf::from(name)),
+            Err(error) => Err(match error.kind() {
+                io::ErrorKind::PermissionDenied | io::ErrorKind::IsADirectory => {
+                    failure(Fault::NotExecutable, reason(&error))
+                }
+                _ => failure(Fault::CommandNotFound, format!("stat {name}: {}", reason(&error))),
+            }),
+        };
+    }
+    let path = env.iter().find_map(|line| line.strip_prefix("PATH=")).unwrap_or("");
+    path.split(':')
+        .map(|directory| Path::new(if directory.is_empty() { "." } else { directory }).join(name))
+        .find(|candidate| !name.is_empty() && check_program(candidate).is_ok())
+        .ok_or_else(|| failure(Fault::CommandNotFound, "executable file not found in $PATH".to_owned()))
+}
+
+/// Whether it is a file that this process may execute.
+fn check_program(path: &Path) -> io::Result<()> {
+    let found = fs::metadata(path)?;
+    if found.is_dir() {
+        return Err(rustix::io::Errno::ISDIR.into());
+    }
+    Ok(rustix::fs::accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS)?)
+}
+
+fn confine(process: &Process) -> Result<(), Failure> {
+    let Some(program) = &process.seccomp else { return Ok(()) };
+    let loaded = match sys::seccomp::load(program, ALLOW_SPECULATION) {
+        // A kernel before 4.17 does not know the flag.
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => sys::seccomp::load(program, 0),
+        other => other,
+    };
+    loaded.map_err(|e| Failure::system("error loading seccomp filter into kernel", e))
+}
+
+/// The root file system ends with the supervisor, and so shall the command. Changing ids has cleared an
+/// earlier wish of this kind (prctl(2)), so it is the last thing done.
+fn die_with_supervisor(status: &UnixStream) -> Result<(), Failure> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let failed = |e| Failure::system("watching the supervisor", e);
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).map_err(failed)?;
+    // It may have died before that.
+    let mut watched = [PollFd::new(status, PollFlags::empty())];
+    poll(&mut watched, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).map_err(failed)?;
+    match watched[0].revents().contains(PollFlags::HUP) {
+        true => Err(Failure::new(Fault::System, "the supervisor is gone")),
+        false => Ok(()),
+    }
+}
