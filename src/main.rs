@@ -3,12 +3,14 @@
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
-use coracle::runtime;
+use coracle::{runtime, supervisor};
 
 fn main() -> ExitCode {
     coracle::sys::process::configure_name_services();
     let name = std::env::args_os().next().unwrap_or_default();
     match name.as_bytes() {
+        stage if stage == supervisor::STAGE.as_bytes() => supervisor::main(),
+        stage if stage == supervisor::removal::STAGE.as_bytes() => supervisor::removal::main(),
         stage if stage == runtime::init::STAGE.as_bytes() => runtime::init::main(),
         stage if stage == runtime::exec::STAGE.as_bytes() => runtime::exec::main(),
         _ => coracle::cli::main(),

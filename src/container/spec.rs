@@ -214,3 +214,18 @@ pub enum LogDriver {
     JsonFile,
     None,
 }
+
+/// `exec` as a door asks for it. With `detach` the call returns `Attached::Detached` once it runs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ExecSpec {
+    pub argv: Vec<String>,
+    /// Added to the container's own environment; later entries win.
+    pub env: Vec<(String, String)>,
+    pub workdir: Option<PathBuf>,
+    pub user: Option<String>,
+    pub tty: bool,
+    pub stdin: bool,
+    pub privileged: bool,
+    pub detach: bool,
+}

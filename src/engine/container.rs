@@ -1,7 +1,40 @@
-//! Verbs on containers. (helper E implements; helper F calls. Signatures are agreed.)
+//! Verbs on containers: create, start, attach, exec, stop, kill, wait, remove, rename, find, list, logs.
+//!
+//! What is asked of a running container goes through its supervisor's socket, never by a pid. Whoever
+//! changes a stopped one holds its `CHANGE` lock (`container::store`); `start` hands that lock to the
+//! supervisor it starts.
 
-use crate::container::{ContainerId, ContainerRecord, ContainerSpec, Exit};
-use crate::engine::{Engine, Result};
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::container::spec::{AttachStreams, LogDriver, LogSpec, MountKind};
+use crate::container::store::{Change, StoreError};
+use crate::container::{
+    ContainerId, ContainerName, ContainerRecord, ContainerSpec, Exit, State, names, record,
+};
+use crate::engine::{Engine, Error, Kind, Result};
+use crate::image::store::{ImageError, InUse};
+use crate::image::{Image, ImageConfig, PinnedImage};
+use crate::logs::{self, json_file};
+use crate::runtime::userns::IdRanges;
+use crate::runtime::{self, PlanError};
+use crate::supervisor::attach::{self, Ended, Front};
+use crate::supervisor::client::{self, Client, ClientError};
+use crate::supervisor::protocol::{FailureKind, Reply, Request};
+use crate::supervisor::{Paper, removal};
+use crate::sys::signal;
+
+pub use crate::container::spec::ExecSpec;
+pub use crate::container::store::ContainerView;
+
+/// How long a supervisor may take between two states that last microseconds (its lock held, its socket
+/// not there).
+const BETWEEN_STATES: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+/// How long a killed container may take to be gone.
+const AFTER_KILL: Duration = Duration::from_secs(30);
 
 /// `--pull`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -12,30 +45,16 @@ pub enum PullPolicy {
     Never,
 }
 
-pub use crate::container::store::ContainerView;
-
-/// `exec` as a door asks for it. With `detach` the call returns `Attached::Detached` once it runs.
-#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct ExecSpec {
-    pub argv: Vec<String>,
-    /// Added to the container's own environment; later entries win.
-    pub env: Vec<(String, String)>,
-    pub workdir: Option<std::path::PathBuf>,
-    pub user: Option<String>,
-    pub tty: bool,
-    pub stdin: bool,
-    pub privileged: bool,
-    pub detach: bool,
-}
-
 /// Which of a container's streams to connect and how to leave them.
 #[derive(Debug, Clone)]
 pub struct AttachOptions {
     pub stdin: bool,
     pub stdout: bool,
     pub stderr: bool,
-    /// Bytes that detach when typed (default ctrl-p ctrl-q); `None` switches detaching off.
+    /// Bytes that detach when typed (default ctrl-p ctrl-q); `None` switches detaching off. Only a
+    /// container with a terminal looks for them.
     pub detach_keys: Option<Vec<u8>>,
+    /// Only without a terminal, whose keys say the same.
     pub forward_signals: bool,
 }
 
@@ -46,76 +65,552 @@ pub enum Attached {
     Detached,
 }
 
-#[allow(unused_variables)]
+impl From<Ended> for Attached {
+    fn from(ended: Ended) -> Attached {
+        match ended {
+            Ended::Exited(exit) => Attached::Exited(exit),
+            Ended::Detached => Attached::Detached,
+        }
+    }
+}
+
+impl AttachOptions {
+    fn streams(&self, stdin_open: bool) -> AttachStreams {
+        AttachStreams { stdin: self.stdin && stdin_open, stdout: self.stdout, stderr: self.stderr }
+    }
+
+    /// `terminal`: of the process; `redraw`: it was running before.
+    fn front(&self, streams: AttachStreams, terminal: bool, redraw: bool) -> Result<Front> {
+        let options = attach::Options {
+            streams,
+            terminal,
+            detach_keys: self.detach_keys.clone(),
+            forward_signals: self.forward_signals,
+            redraw,
+        };
+        Front::new(options).map_err(|e| Error::caused(Kind::System, "taking over the signals", e))
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Error {
+        let kind = match &error {
+            StoreError::NotFound(_) => Kind::NotFound,
+            StoreError::Ambiguous(_) => Kind::InvalidParameter,
+            StoreError::NameTaken { .. } => Kind::Conflict,
+            StoreError::Version { .. } | StoreError::Io { .. } | StoreError::Corrupt { .. } => Kind::System,
+        };
+        Error::of(kind, error)
+    }
+}
+
+impl From<PlanError> for Error {
+    fn from(error: PlanError) -> Error {
+        let kind = match &error {
+            PlanError::Invalid(_) => Kind::InvalidParameter,
+            PlanError::Forbidden(_) => Kind::Forbidden,
+            PlanError::NotImplemented(_) => Kind::NotImplemented,
+        };
+        Error::new(kind, error.to_string())
+    }
+}
+
+impl From<ClientError> for Error {
+    fn from(error: ClientError) -> Error {
+        let ClientError::Failed(failure) = error else { return Error::of(Kind::System, error) };
+        let kind = match failure.kind {
+            FailureKind::CommandNotFound => Kind::CommandNotFound,
+            FailureKind::NotExecutable => Kind::NotExecutable,
+            FailureKind::Invalid => Kind::InvalidParameter,
+            FailureKind::Forbidden => Kind::Forbidden,
+            FailureKind::NotImplemented => Kind::NotImplemented,
+            FailureKind::Conflict => Kind::Conflict,
+            FailureKind::System => Kind::System,
+        };
+        let error = Error::new(kind, failure.text);
+        match failure.hint {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        }
+    }
+}
+
+fn not_found(id: &ContainerId) -> Error {
+    Error::new(Kind::NotFound, format!("No such container: {id}"))
+}
+
+fn not_running(id: &ContainerId) -> Error {
+    Error::new(Kind::Conflict, format!("container {id} is not running"))
+}
+
+/// What came of starting.
+enum Start {
+    Running(Client),
+    WasRunning,
+}
+
 impl Engine {
     /// Makes a container: claims id and name, pins the image (which must be here), writes the record.
     pub fn create(&self, spec: ContainerSpec) -> Result<ContainerRecord> {
-        todo!("helper E")
+        runtime::plan::check(&spec)?;
+        check_log(&spec.log)?;
+        check_sources(&spec)?;
+        // Until the record is on disk the image must not go.
+        let _held = self.images.hold().map_err(image_error)?;
+        let image = self.images.find(&spec.image).map_err(image_error)?;
+        check_command(&spec, &image.config)?;
+        let record = ContainerRecord {
+            version: record::VERSION,
+            id: ContainerId::random(),
+            name: names::made_up(0),
+            created: jiff::Timestamp::now(),
+            image: pin(&image),
+            spec,
+        };
+        Ok(self.containers.create(record)?)
     }
+
     /// Starts it and returns when its command runs (or could not be run: NotExecutable, CommandNotFound).
+    /// One that runs already is fine.
     pub fn start(&self, id: &ContainerId) -> Result<()> {
-        todo!()
+        self.start_with(id, None).map(drop)
     }
+
     /// Starts it with the caller's streams attached before the first byte of output; returns its end.
     pub fn start_attached(&self, id: &ContainerId, options: &AttachOptions) -> Result<Attached> {
-        todo!()
+        let record = self.containers.record(id)?.ok_or_else(|| not_found(id))?;
+        let streams = options.streams(record.spec.stdin_open);
+        // Before the start, so that no signal falls between.
+        let front = options.front(streams, record.spec.tty, false)?;
+        match self.start_with(id, Some(streams))? {
+            Start::Running(client) => self.carry(id, front, client),
+            Start::WasRunning => {
+                drop(front);
+                self.attach(id, options)
+            }
+        }
     }
+
+    fn start_with(&self, id: &ContainerId, attach: Option<AttachStreams>) -> Result<Start> {
+        let Some(change) = self.stopped(id)? else { return Ok(Start::WasRunning) };
+        let paper = Paper {
+            config: self.config.clone(),
+            id: id.clone(),
+            attach,
+            window: attach::window_size(),
+            id_note: IdRanges::of_caller().note,
+            say_listening: false,
+        };
+        let started = client::start(paper, change.file());
+        change.hand_over();
+        match started {
+            Ok(client) => Ok(Start::Running(client)),
+            Err(ClientError::Ended) => Err(Error::new(
+                Kind::System,
+                "the container's supervisor was killed before the container ran",
+            )),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The right to change a container that nobody keeps alive; `None` when it runs.
+    fn stopped(&self, id: &ContainerId) -> Result<Option<Change<'_>>> {
+        let deadline = Instant::now() + BETWEEN_STATES;
+        loop {
+            let change = self.containers.change(id)?.ok_or_else(|| not_found(id))?;
+            if !self.containers.is_alive(id) {
+                return Ok(Some(change));
+            }
+            drop(change);
+            let view = self.containers.view(id)?.ok_or_else(|| not_found(id))?;
+            if matches!(view.state, State::Running { .. }) {
+                return Ok(None);
+            }
+            // On its way down: its last traces are being written.
+            if Instant::now() > deadline {
+                return Err(Error::new(Kind::Conflict, format!("container {id} does not end")));
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+
     /// Connects to a running container.
     pub fn attach(&self, id: &ContainerId, options: &AttachOptions) -> Result<Attached> {
-        todo!()
+        let view = self.containers.view(id)?.ok_or_else(|| not_found(id))?;
+        let stopped =
+            || Error::new(Kind::Conflict, "You cannot attach to a stopped container, start it first");
+        let mut client = self.connect(&view)?.ok_or_else(stopped)?;
+        let streams = options.streams(view.record.spec.stdin_open);
+        let front = options.front(streams, view.record.spec.tty, true)?;
+        client.ask(&Request::Attach(streams)).map_err(|error| match error {
+            ClientError::Ended => stopped(),
+            other => other.into(),
+        })?;
+        self.carry(id, front, client)
     }
+
+    fn carry(&self, id: &ContainerId, front: Front, mut client: Client) -> Result<Attached> {
+        match front.run(&mut client) {
+            Ok(ended) => Ok(ended.into()),
+            Err(ClientError::Ended) => self.last_exit(id).map(Attached::Exited),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Runs a further process in a running container.
     pub fn exec(&self, id: &ContainerId, spec: ExecSpec, options: &AttachOptions) -> Result<Attached> {
-        todo!()
+        let view = self.containers.view(id)?.ok_or_else(|| not_found(id))?;
+        let mut client = self.connect(&view)?.ok_or_else(|| not_running(id))?;
+        let (terminal, detach) = (spec.tty, spec.detach);
+        let streams = options.streams(spec.stdin);
+        let front = match detach {
+            true => None,
+            false => Some(options.front(streams, terminal, false)?),
+        };
+        let window = if terminal { attach::window_size() } else { None };
+        client.ask(&Request::Exec { spec, window }).map_err(|error| match error {
+            ClientError::Ended => not_running(id),
+            other => other.into(),
+        })?;
+        match front {
+            Some(front) => self.carry(id, front, client),
+            None => Ok(Attached::Detached),
+        }
     }
+
+    /// A conversation with the supervisor of a running container; `None` when it does not run.
+    fn connect(&self, view: &ContainerView) -> Result<Option<Client>> {
+        let id = &view.record.id;
+        if !matches!(view.state, State::Running { .. }) {
+            return Ok(None);
+        }
+        let socket = view.facts.socket.clone().unwrap_or_else(|| self.config.socket(id.as_str()));
+        let deadline = Instant::now() + BETWEEN_STATES;
+        loop {
+            match Client::connect(&socket) {
+                Ok(client) => return Ok(Some(client)),
+                Err(_) if !self.containers.is_alive(id) => return Ok(None),
+                Err(error) if Instant::now() > deadline => {
+                    let text = format!("reaching the supervisor of container {id} at {}", socket.display());
+                    return Err(Error::caused(Kind::Unavailable, text, error));
+                }
+                Err(_) => std::thread::sleep(LOOK_AGAIN),
+            }
+        }
+    }
+
+    /// As `connect`, for a container of which only the id is known.
+    fn reach(&self, id: &ContainerId) -> Result<Option<Client>> {
+        let view = self.containers.view(id)?.ok_or_else(|| not_found(id))?;
+        self.connect(&view)
+    }
+
     /// Stop signal, then KILL after `timeout` seconds (negative: never; `None`: the container's own).
+    /// One that does not run is fine.
     pub fn stop(&self, id: &ContainerId, signal: Option<i32>, timeout: Option<i64>) -> Result<()> {
-        todo!()
+        let view = self.containers.view(id)?.ok_or_else(|| not_found(id))?;
+        let Some(mut client) = self.connect(&view)? else { return Ok(()) };
+        let spec = &view.record.spec;
+        let signal = match signal {
+            Some(signal) => signal,
+            None => self.stop_signal(&view.record),
+        };
+        let timeout = timeout.or(spec.stop_timeout).unwrap_or(10);
+        let ended = (|| -> std::result::Result<bool, ClientError> {
+            client.send(&Request::Wait)?;
+            client.send(&Request::Signal(signal))?;
+            let patience = match u64::try_from(timeout) {
+                Ok(seconds) => Some(Duration::from_secs(seconds)),
+                Err(_) => None,
+            };
+            if wait_for_exit(&mut client, patience)?.is_some() {
+                return Ok(true);
+            }
+            client.send(&Request::Signal(libc::SIGKILL))?;
+            Ok(wait_for_exit(&mut client, Some(AFTER_KILL))?.is_some())
+        })();
+        match ended {
+            Ok(true) | Err(ClientError::Ended) => Ok(()),
+            Ok(false) => {
+                let text = format!("cannot stop container: {id}: it does not end even when killed");
+                Err(Error::new(Kind::System, text))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
-    pub fn kill(&self, id: &ContainerId, signal: i32) -> Result<()> {
-        todo!()
+
+    fn stop_signal(&self, record: &ContainerRecord) -> i32 {
+        let asked = record.spec.stop_signal.clone().or_else(|| {
+            let image = self.images.pinned(&record.image).ok()?;
+            image.config.config.stop_signal
+        });
+        asked.as_deref().and_then(signal::parse).unwrap_or(libc::SIGTERM)
     }
-    /// Blocks until it is not running; its exit status.
-    pub fn wait(&self, id: &ContainerId) -> Result<Exit> {
-        todo!()
-    }
-    pub fn remove(&self, id: &ContainerId, force: bool, volumes: bool) -> Result<()> {
-        todo!()
-    }
-    pub fn rename(&self, id: &ContainerId, name: &str) -> Result<()> {
-        todo!()
-    }
-    /// Finds by full id, name (with or without `/`), or unique id prefix, in that order.
-    pub fn find(&self, name: &str) -> Result<ContainerView> {
-        todo!()
-    }
-    /// All containers, newest first.
-    pub fn list(&self) -> Result<Vec<ContainerView>> {
-        todo!()
-    }
-    /// Host pids of the processes inside.
-    pub fn processes(&self, id: &ContainerId) -> Result<Vec<i32>> {
-        todo!()
-    }
-    /// Bytes the container itself wrote (`ps -s`).
-    pub fn written_size(&self, id: &ContainerId) -> Result<u64> {
-        todo!()
-    }
+
     /// Stop, then start; a stopped container is just started.
     pub fn restart(&self, id: &ContainerId, signal: Option<i32>, timeout: Option<i64>) -> Result<()> {
-        todo!()
+        self.stop(id, signal, timeout)?;
+        self.start(id)
     }
+
+    /// Sends a signal to the first process.
+    pub fn kill(&self, id: &ContainerId, signal: i32) -> Result<()> {
+        let stopped = || {
+            Error::new(Kind::Conflict, format!("Cannot kill container: {id}: container {id} is not running"))
+        };
+        let mut client = self.reach(id)?.ok_or_else(stopped)?;
+        match client.ask(&Request::Signal(signal)) {
+            Ok(_) => Ok(()),
+            Err(ClientError::Ended) => Err(stopped()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Blocks until it is not running; its exit status.
+    pub fn wait(&self, id: &ContainerId) -> Result<Exit> {
+        if let Some(mut client) = self.reach(id)? {
+            client.send(&Request::Wait)?;
+            match wait_for_exit(&mut client, None) {
+                Ok(Some(exit)) => return Ok(exit),
+                Ok(None) | Err(ClientError::Ended) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.last_exit(id)
+    }
+
+    /// The status on disk, once nobody keeps the container alive.
+    fn last_exit(&self, id: &ContainerId) -> Result<Exit> {
+        let deadline = Instant::now() + BETWEEN_STATES;
+        while self.containers.is_alive(id) && Instant::now() < deadline {
+            std::thread::sleep(LOOK_AGAIN);
+        }
+        match self.containers.view(id)?.ok_or_else(|| not_found(id))?.state {
+            State::Exited { exit, .. } => Ok(exit),
+            // Never started: as Docker's `wait`, which has nothing to wait for.
+            State::Created | State::Running { .. } => Ok(Exit {
+                code: 0,
+                signal: None,
+                oom_killed: false,
+                finished: jiff::Timestamp::now(),
+                error: None,
+            }),
+        }
+    }
+
+    /// Removes it; with `force` a running one is killed first. `volumes` asks for its anonymous volumes too;
+    /// a container has none of its own yet.
+    pub fn remove(&self, id: &ContainerId, force: bool, volumes: bool) -> Result<()> {
+        let _ = volumes;
+        loop {
+            if let Some(change) = self.stopped(id)? {
+                return self.remove_stopped(change);
+            }
+            let view = self.containers.view(id)?.ok_or_else(|| not_found(id))?;
+            if !force {
+                let text = format!(
+                    "cannot remove container \"/{}\": container is running: stop the container before removing or force remove",
+                    view.record.name
+                );
+                return Err(Error::new(Kind::Conflict, text));
+            }
+            if let Some(mut client) = self.connect(&view)? {
+                client.send(&Request::Wait)?;
+                client.send(&Request::Signal(libc::SIGKILL))?;
+                match wait_for_exit(&mut client, Some(AFTER_KILL)) {
+                    Ok(Some(_)) | Err(ClientError::Ended) => {}
+                    Ok(None) => {
+                        let text = format!("Could not kill running container {id}, cannot remove");
+                        return Err(Error::new(Kind::Conflict, text));
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            // With `--rm` its supervisor has removed it.
+            if self.containers.record(id)?.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn remove_stopped(&self, change: Change<'_>) -> Result<()> {
+        let id = change.id().clone();
+        let left = change.remove()?;
+        // Of a supervisor that was killed.
+        let _ = fs::remove_file(self.config.socket(id.as_str()));
+        match left {
+            None => Ok(()),
+            // Files of ids that only the user's namespace has power over.
+            Some(directory) => removal::remove(&[directory])
+                .map_err(|e| Error::caused(Kind::System, format!("removing the files of container {id}"), e)),
+        }
+    }
+
+    /// Gives it another name.
+    pub fn rename(&self, id: &ContainerId, name: &str) -> Result<()> {
+        let name =
+            ContainerName::parse(name).map_err(|e| Error::new(Kind::InvalidParameter, e.to_string()))?;
+        let change = self.containers.change(id)?.ok_or_else(|| not_found(id))?;
+        if self.containers.record(id)?.is_some_and(|record| record.name == name) {
+            let text = "Renaming a container with the same name as its current name";
+            return Err(Error::new(Kind::InvalidParameter, text));
+        }
+        Ok(change.rename(&name)?)
+    }
+
+    /// Finds by full id, name (with or without `/`), or unique id prefix, in that order.
+    pub fn find(&self, name: &str) -> Result<ContainerView> {
+        Ok(self.containers.find(name)?)
+    }
+
+    /// All containers, newest first.
+    pub fn list(&self) -> Result<Vec<ContainerView>> {
+        Ok(self.containers.list()?)
+    }
+
+    /// The running ones, newest first: as `list`, without looking into the others.
+    pub fn list_running(&self) -> Result<Vec<ContainerView>> {
+        Ok(self.containers.list_running()?)
+    }
+
+    /// The containers that use images, for `ImageStore::remove`.
+    pub fn images_in_use(&self) -> Result<Vec<InUse>> {
+        let views = self.containers.list()?.into_iter();
+        Ok(views
+            .map(|view| InUse {
+                container: view.record.id.to_string(),
+                running: matches!(view.state, State::Running { .. }),
+                image: view.record.image,
+            })
+            .collect())
+    }
+
+    /// Host pids of the processes inside.
+    pub fn processes(&self, id: &ContainerId) -> Result<Vec<i32>> {
+        let mut client = self.reach(id)?.ok_or_else(|| not_running(id))?;
+        match client.ask(&Request::Processes) {
+            Ok(Reply::Processes(pids)) => Ok(pids),
+            Ok(_) | Err(ClientError::Ended) => Err(not_running(id)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Bytes the container itself wrote (`ps -s`).
+    pub fn written_size(&self, id: &ContainerId) -> Result<u64> {
+        Ok(crate::overlay::written_size(&self.containers.directory(id)))
+    }
+
     /// Hands every stored entry that `query` asks for to `each`, oldest first; with `query.follow` until
     /// the container ends. An error of `each` (a closed pipe) ends the reading and is no failure.
     pub fn logs(
         &self,
         id: &ContainerId,
-        query: &crate::logs::Query,
-        each: &mut dyn FnMut(&crate::logs::Entry) -> std::io::Result<()>,
+        query: &logs::Query,
+        each: &mut dyn FnMut(&logs::Entry) -> io::Result<()>,
     ) -> Result<()> {
-        todo!()
+        let record = self.containers.record(id)?.ok_or_else(|| not_found(id))?;
+        if record.spec.log.driver == LogDriver::None {
+            let text = "configured logging driver does not support reading";
+            return Err(Error::new(Kind::NotImplemented, text));
+        }
+        let mut stopped = false;
+        let mut guarded = |entry: &logs::Entry| {
+            let result = each(entry);
+            stopped = result.is_err();
+            result
+        };
+        let alive = || self.containers.is_alive(id);
+        match json_file::read(&self.log_path(id), query, &alive, &mut guarded) {
+            Err(error) if !stopped => {
+                Err(Error::caused(Kind::System, format!("reading the log of container {id}"), error))
+            }
+            _ => Ok(()),
+        }
     }
+
     /// Where the log lies (`inspect` shows it as LogPath).
-    pub fn log_path(&self, id: &ContainerId) -> std::path::PathBuf {
-        todo!()
+    pub fn log_path(&self, id: &ContainerId) -> PathBuf {
+        self.containers.directory(id).join("container.log")
     }
+}
+
+fn wait_for_exit(
+    client: &mut Client,
+    patience: Option<Duration>,
+) -> std::result::Result<Option<Exit>, ClientError> {
+    let deadline = patience.map(|patience| Instant::now() + patience);
+    loop {
+        let reply = match deadline {
+            Some(deadline) => match client.receive_before(deadline)? {
+                Some(reply) => reply,
+                None => return Ok(None),
+            },
+            None => client.receive()?,
+        };
+        if let Reply::Exited(exit) = reply {
+            return Ok(Some(exit));
+        }
+    }
+}
+
+fn pin(image: &Image) -> PinnedImage {
+    PinnedImage { id: image.id, manifest: image.manifest, layers: image.layers.clone() }
+}
+
+fn check_log(log: &LogSpec) -> Result<()> {
+    let checked = match log.driver {
+        LogDriver::JsonFile => json_file::Options::parse(&log.options).map(drop),
+        LogDriver::None => logs::check_none(&log.options),
+    };
+    checked.map_err(|error| {
+        let kind = match &error {
+            logs::OptionError::Invalid(_) => Kind::InvalidParameter,
+            logs::OptionError::NotImplemented(_) => Kind::NotImplemented,
+        };
+        Error::new(kind, error.to_string())
+    })
+}
+
+/// `--mount` refuses a source that is not there; `-v` makes it, when the container starts.
+fn check_sources(spec: &ContainerSpec) -> Result<()> {
+    for mount in &spec.mounts {
+        if let MountKind::Bind { source, create_source: false, .. } = &mount.kind
+            && fs::symlink_metadata(source).is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
+        {
+            let text = format!(
+                "invalid mount config for type \"bind\": bind source path does not exist: {}",
+                source.display()
+            );
+            return Err(Error::new(Kind::InvalidParameter, text));
+        }
+    }
+    Ok(())
+}
+
+fn check_command(spec: &ContainerSpec, image: &ImageConfig) -> Result<()> {
+    let given = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|words| !words.is_empty());
+    let image = &image.config;
+    let entrypoint = match &spec.entrypoint {
+        Some(own) => !own.is_empty(),
+        None => given(&image.entrypoint),
+    };
+    let command = match (&spec.command, &spec.entrypoint) {
+        (Some(own), _) if !own.is_empty() => true,
+        // An entrypoint of one's own drops the image's command.
+        (_, Some(_)) => false,
+        _ => given(&image.cmd),
+    };
+    if entrypoint || command {
+        return Ok(());
+    }
+    Err(Error::new(Kind::InvalidParameter, "no command specified"))
+}
+
+#[allow(unreachable_patterns)]
+fn image_error(error: ImageError) -> Error {
+    let kind = match &error {
+        ImageError::NotFound(_) => Kind::NotFound,
+        _ => Kind::System,
+    };
+    Error::of(kind, error)
 }

@@ -42,6 +42,16 @@ impl Error {
     ) -> Error {
         Error { kind, message: message.into(), source: Some(Box::new(source)), hint: None }
     }
+    /// A module's error as it is: its sentence is ours, its causes follow.
+    pub fn of(kind: Kind, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(next) = cause {
+            message += &format!(": {next}");
+            cause = next.source();
+        }
+        Error::new(kind, message)
+    }
     pub fn with_hint(mut self, hint: impl Into<String>) -> Error {
         self.hint = Some(hint.into());
         self

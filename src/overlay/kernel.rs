@@ -26,9 +26,7 @@ impl KernelOverlay {
         target: &Path,
         volatile: bool,
     ) -> Result<KernelOverlay, OverlayError> {
-        // Open until mount(2) has returned: the options name it by number.
-        let lower = open_path(lower)?;
-        let options = options(&lower, upper, volatile);
+        let options = options(&open_path(lower)?, upper, volatile)?;
         // xino=on would put the layer into bit 63 of st_ino, which 32-bit programs and i64 cannot hold.
         let flags = MountFlags::empty();
         rustix::mount::mount("overlay", target, "overlay", flags, options.as_c_str())
@@ -39,7 +37,7 @@ impl KernelOverlay {
 
 /// Descriptors instead of paths: nothing to escape, no limit of 256 bytes, no name to swap. The kernel
 /// resolves them while mounting and needs them no longer.
-fn options(lower: &OwnedFd, upper: &Upper, volatile: bool) -> std::ffi::CString {
+fn options(lower: &OwnedFd, upper: &Upper, volatile: bool) -> Result<std::ffi::CString, OverlayError> {
     let mut text = String::from("userxattr,xino=off");
     let layers: [(&str, &dyn AsFd); 3] =
         [("lowerdir", lower), ("upperdir", upper.directory()), ("workdir", upper.work())];
@@ -50,7 +48,7 @@ fn options(lower: &OwnedFd, upper: &Upper, volatile: bool) -> std::ffi::CString 
         upper.forget_volatile();
         text.push_str(",volatile");
     }
-    std::ffi::CString::new(text).expect("numbers and names hold no NUL")
+    Ok(std::ffi::CString::new(text).expect("numbers and names hold no NUL"))
 }
 
 fn open_path(path: &Path) -> Result<OwnedFd, OverlayError> {

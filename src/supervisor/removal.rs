@@ -1,9 +1,55 @@
-//! Removes directories that hold files of ids which only exist inside U.
+//! Removes directories that hold files of ids which only exist inside U. A stage of its own, since the
+//! caller is not in U and has no power over them.
+
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+
+use crate::container::store::{Removal, remove_tree};
+use crate::runtime::userns;
+use crate::sys::{process, socket};
 
 /// Name (`argv[0]`) under which main dispatches here.
 pub const STAGE: &str = "coracle-remove";
 
-/// Runs the stage.
+/// Removes the directories, with the help of a process inside U.
+pub fn remove(paths: &[PathBuf]) -> io::Result<()> {
+    let fd = rustix::fs::memfd_create(STAGE, rustix::fs::MemfdFlags::CLOEXEC)?;
+    let mut paper = std::fs::File::from(fd);
+    serde_json::to_writer(&paper, paths)?;
+    io::Seek::rewind(&mut paper)?;
+    let (mut ours, theirs) = socket::pair()?;
+    userns::spawn_stage(STAGE, paper.as_fd(), &[theirs.as_fd()], None).map_err(io::Error::other)?;
+    drop(theirs);
+    let mut answer = String::new();
+    ours.read_to_string(&mut answer)?;
+    match answer.as_str() {
+        "done" => Ok(()),
+        "" => Err(io::Error::other("the process that removes files of other ids was killed")),
+        error => Err(io::Error::other(error.to_owned())),
+    }
+}
+
+/// Runs the stage: descriptor 3 is the list, 4 takes the answer.
 pub fn main() -> ! {
-    todo!()
+    let answer = match run() {
+        Ok(()) => "done".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    if let Ok(socket) = process::inherited(4) {
+        let _ = socket::send(socket.as_fd(), answer.as_bytes());
+    }
+    std::process::exit(0)
+}
+
+fn run() -> io::Result<()> {
+    let paper = std::fs::File::from(process::inherited(3)?);
+    let paths: Vec<PathBuf> = serde_json::from_reader(paper)?;
+    for path in paths {
+        if remove_tree(&path)? == Removal::NeedsNamespace {
+            let text = format!("{} holds files of an id that is not yours", path.display());
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+        }
+    }
+    Ok(())
 }

@@ -102,6 +102,11 @@ pub fn block(set: &SignalSet) -> io::Result<SignalSet> {
     change_mask(libc::SIG_BLOCK, set)
 }
 
+/// Lets signals through again.
+pub fn unblock(set: &SignalSet) -> io::Result<()> {
+    change_mask(libc::SIG_UNBLOCK, set).map(drop)
+}
+
 /// Makes `set` the thread's mask.
 pub fn set_mask(set: &SignalSet) -> io::Result<()> {
     change_mask(libc::SIG_SETMASK, set).map(drop)
@@ -144,6 +149,14 @@ impl AsFd for SignalFd {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
+}
+
+/// Sends a signal (0 only asks) to the process behind a pidfd; never to one that got its number later.
+pub fn send(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
+    let no_info = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: a null siginfo makes the kernel fill it in, as kill(2) would.
+    let result = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, no_info, 0) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Sets a signal's disposition to its default.

@@ -2,13 +2,13 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags, recvmsg, sendmsg, sockopt,
+    SendFlags, recvmsg, sendmsg,
 };
 
 /// Room in sockaddr_un for a path and its final NUL (unix(7)).
@@ -37,13 +37,34 @@ fn with_short_path<T>(path: &Path, act: impl Fn(PathBuf) -> io::Result<T>) -> io
     }
     let directory = std::fs::File::open(path.parent().ok_or(io::ErrorKind::InvalidInput)?)?;
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    let short = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&directory));
+    let short = format!("/proc/self/fd/{}", directory.as_raw_fd());
     act(Path::new(&short).join(name))
 }
 
 /// The user id of the process at the other end, as of its connect() or listen().
 pub fn peer_uid(socket: BorrowedFd<'_>) -> io::Result<u32> {
-    Ok(sockopt::socket_peercred(socket)?.uid.as_raw())
+    Ok(credentials(socket)?.uid)
+}
+
+/// The process at the other end, as of its connect() or listen(). Its number is certain to be its own
+/// only as long as the connection stands. An error when this pid namespace does not see it.
+pub fn peer_pid(socket: BorrowedFd<'_>) -> io::Result<i32> {
+    match credentials(socket)?.pid {
+        0 => Err(io::ErrorKind::NotFound.into()),
+        pid => Ok(pid),
+    }
+}
+
+/// By libc, since rustix's credentials have no room for pid 0: a process of another pid namespace.
+fn credentials(socket: BorrowedFd<'_>) -> io::Result<libc::ucred> {
+    let mut credentials = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    let mut length = size_of::<libc::ucred>() as libc::socklen_t;
+    let (level, option) = (libc::SOL_SOCKET, libc::SO_PEERCRED);
+    // SAFETY: the structure and its length are valid for writing during the call.
+    let result = unsafe {
+        libc::getsockopt(socket.as_raw_fd(), level, option, (&raw mut credentials).cast(), &mut length)
+    };
+    if result == 0 { Ok(credentials) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Sends bytes and one descriptor with the first of them; never raises SIGPIPE. Returns the bytes sent.

@@ -1,0 +1,686 @@
+//! The loop of a supervisor: one thread, one epoll, everything non-blocking. Processes of the
+//! container on one side, clients on the other, the log in between.
+//!
+//! A client that does not take its output holds up the container once [`HIGH`](super::connection::HIGH)
+//! bytes wait for it (as Docker does), but never another client's requests. A client that breaks the
+//! protocol loses its connection and nothing else.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixListener;
+use std::time::{Duration, Instant};
+
+use rustix::event::{Timespec, epoll};
+use rustix::process::{WaitId, WaitIdOptions, WaitIdStatus, waitid};
+
+use super::connection::{Attachment, Connection, Gone, HIGH, LOW};
+use super::protocol::{DATA_LIMIT, Failure, Reply, Request, STDIN_CREDIT, output_header};
+use super::session::{Session, Taken, Wanted};
+use crate::container::Exit;
+use crate::container::spec::{AttachStreams, ExecSpec};
+use crate::logs::{Stream, json_file};
+use crate::runtime::{Started, Stdio};
+use crate::sys::signal::{self, SignalFd};
+use crate::sys::socket;
+use crate::sys::terminal::WindowSize;
+
+/// Beyond this many clients new ones are turned away: a runaway script must not use up our descriptors.
+const CLIENTS: usize = 256;
+/// Of a terminal whose client has none.
+pub const DEFAULT_WINDOW: WindowSize = WindowSize { rows: 24, columns: 80 };
+/// The first process's place among the sessions.
+const MAIN: usize = 0;
+
+/// How further processes are started: the runtime, or a fake in tests.
+pub trait Machine {
+    fn exec(&mut self, spec: &ExecSpec, stdio: Stdio) -> Result<Started, Failure>;
+}
+
+/// What the loop needs to know of the container.
+pub struct Settings {
+    /// The signal that asks the container to stop, when the supervisor itself is asked to (a machine that
+    /// goes down).
+    pub stop_signal: i32,
+    pub stop_timeout: Duration,
+}
+
+/// What an event is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Listener,
+    Signals,
+    Connection(usize),
+    Output(usize, Stream),
+    Input(usize),
+    Process(usize),
+}
+
+impl Source {
+    fn token(self) -> epoll::EventData {
+        let (kind, index) = match self {
+            Source::Listener => (0, 0),
+            Source::Signals => (1, 0),
+            Source::Connection(i) => (2, i),
+            Source::Output(i, Stream::Stdout) => (3, i),
+            Source::Output(i, Stream::Stderr) => (4, i),
+            Source::Input(i) => (5, i),
+            Source::Process(i) => (6, i),
+        };
+        epoll::EventData::new_u64((kind << 32) | index as u64)
+    }
+
+    fn of(token: u64) -> Source {
+        let index = (token & 0xffff_ffff) as usize;
+        match token >> 32 {
+            0 => Source::Listener,
+            1 => Source::Signals,
+            2 => Source::Connection(index),
+            3 => Source::Output(index, Stream::Stdout),
+            4 => Source::Output(index, Stream::Stderr),
+            5 => Source::Input(index),
+            _ => Source::Process(index),
+        }
+    }
+}
+
+/// Values at numbers that stay theirs.
+struct Slots<T>(Vec<Option<T>>);
+
+impl<T> Slots<T> {
+    fn add(&mut self, value: T) -> usize {
+        let at = self.0.iter().position(Option::is_none).unwrap_or(self.0.len());
+        if at == self.0.len() {
+            self.0.push(None);
+        }
+        self.0[at] = Some(value);
+        at
+    }
+    fn get(&mut self, at: usize) -> Option<&mut T> {
+        self.0.get_mut(at)?.as_mut()
+    }
+    fn take(&mut self, at: usize) -> Option<T> {
+        self.0.get_mut(at)?.take()
+    }
+    fn numbers(&self) -> Vec<usize> {
+        (0..self.0.len()).filter(|i| self.0[*i].is_some()).collect()
+    }
+}
+
+pub struct Server<'m> {
+    poll: std::os::fd::OwnedFd,
+    listener: Option<UnixListener>,
+    signals: SignalFd,
+    machine: &'m mut dyn Machine,
+    settings: Settings,
+    sessions: Slots<Session>,
+    connections: Slots<Connection>,
+    log: Option<json_file::Writer>,
+    buffer: Vec<u8>,
+    /// When a container that was asked to stop is killed.
+    deadline: Option<Instant>,
+}
+
+impl<'m> Server<'m> {
+    /// `starter` is the client that started the container, already attached if it wants to be.
+    pub fn new(
+        listener: UnixListener,
+        signals: SignalFd,
+        machine: &'m mut dyn Machine,
+        main: Session,
+        log: Option<json_file::Writer>,
+        settings: Settings,
+        starter: Option<(Connection, Option<AttachStreams>)>,
+    ) -> io::Result<Server<'m>> {
+        let mut server = Server {
+            poll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            listener: None,
+            signals,
+            machine,
+            settings,
+            sessions: Slots(Vec::new()),
+            connections: Slots(Vec::new()),
+            log,
+            buffer: vec![0; DATA_LIMIT],
+            deadline: None,
+        };
+        server.watch(listener.as_fd(), Source::Listener, epoll::EventFlags::IN)?;
+        server.listener = Some(listener);
+        epoll::add(&server.poll, &server.signals, Source::Signals.token(), epoll::EventFlags::IN)?;
+        if let Some((connection, attach)) = starter {
+            let number = server.add_connection(connection)?;
+            server.add_session(main)?;
+            if let Some(streams) = attach {
+                server.attach(number, MAIN, streams);
+            }
+        } else {
+            server.add_session(main)?;
+        }
+        Ok(server)
+    }
+
+    fn watch(&self, fd: BorrowedFd<'_>, source: Source, events: epoll::EventFlags) -> io::Result<()> {
+        Ok(epoll::add(&self.poll, fd, source.token(), events)?)
+    }
+
+    fn add_connection(&mut self, connection: Connection) -> io::Result<usize> {
+        let number = self.connections.add(connection);
+        let connection = self.connections.get(number).expect("just added");
+        let added = epoll::add(
+            &self.poll,
+            &*connection,
+            Source::Connection(number).token(),
+            epoll::EventFlags::IN | epoll::EventFlags::RDHUP,
+        );
+        if let Err(error) = added {
+            self.connections.take(number);
+            return Err(error.into());
+        }
+        Ok(number)
+    }
+
+    fn add_session(&mut self, session: Session) -> io::Result<usize> {
+        let number = self.sessions.add(session);
+        let session = self.sessions.get(number).expect("just added");
+        epoll::add(&self.poll, &session.pidfd, Source::Process(number).token(), epoll::EventFlags::IN)?;
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            if let Some(fd) = &session.outputs[stream as usize] {
+                let source = Source::Output(number, stream);
+                epoll::add(&self.poll, fd, source.token(), epoll::EventFlags::IN)?;
+            }
+        }
+        Ok(number)
+    }
+
+    /// Serves until the first process has ended; its status.
+    pub fn run(&mut self) -> io::Result<WaitIdStatus> {
+        loop {
+            if let Some(status) = self.turn()? {
+                return Ok(status);
+            }
+        }
+    }
+
+    /// Waits for events and handles them. The first process's status when it has ended.
+    fn turn(&mut self) -> io::Result<Option<WaitIdStatus>> {
+        let empty = epoll::Event { flags: epoll::EventFlags::empty(), data: epoll::EventData::new_u64(0) };
+        let mut events = [empty; 16];
+        let timeout = self.deadline.map(|at| {
+            Timespec::try_from(at.saturating_duration_since(Instant::now())).expect("a short time")
+        });
+        let count = match epoll::wait(&self.poll, events.as_mut_slice(), timeout.as_ref()) {
+            Ok(count) => count,
+            Err(rustix::io::Errno::INTR) => 0,
+            Err(error) => return Err(error.into()),
+        };
+        if self.deadline.is_some_and(|at| at <= Instant::now()) {
+            self.deadline = None;
+            self.signal_main(libc::SIGKILL)?;
+        }
+        let mut ended = None;
+        for event in &events[..count] {
+            match Source::of(event.data.u64()) {
+                Source::Listener => self.accept(),
+                Source::Signals => self.asked_to_stop()?,
+                Source::Connection(number) => self.connection_event(number, event.flags),
+                Source::Output(number, stream) => self.output(number, stream),
+                Source::Input(number) => self.input(number),
+                Source::Process(MAIN) => ended = self.reap(MAIN)?,
+                Source::Process(number) => self.exec_ended(number)?,
+            }
+        }
+        Ok(ended)
+    }
+
+    fn accept(&mut self) {
+        let Some(listener) = &self.listener else { return };
+        // One per event is enough: the poller reports what is left again.
+        let Ok((stream, _)) = listener.accept() else { return };
+        let own = rustix::process::geteuid().as_raw();
+        if socket::peer_uid(stream.as_fd()).ok() != Some(own) || self.connections.numbers().len() >= CLIENTS {
+            return;
+        }
+        // A failure drops the stream: the client sees its end.
+        let _ = Connection::new(stream).and_then(|connection| self.add_connection(connection));
+    }
+
+    /// SIGTERM and SIGINT to the supervisor mean the container.
+    fn asked_to_stop(&mut self) -> io::Result<()> {
+        while let Some(number) = self.signals.read()? {
+            if number != libc::SIGHUP && self.deadline.is_none() {
+                self.deadline = Some(Instant::now() + self.settings.stop_timeout);
+                self.signal_main(self.settings.stop_signal)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn signal_main(&mut self, number: i32) -> io::Result<()> {
+        match self.sessions.get(MAIN) {
+            Some(main) => match signal::send(main.pidfd.as_fd(), number) {
+                // It has just ended: the event is on its way.
+                Err(e) if e.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+                other => other,
+            },
+            None => Ok(()),
+        }
+    }
+
+    // --- clients
+
+    fn connection_event(&mut self, number: usize, flags: epoll::EventFlags) {
+        let result = (|| -> Result<(), Gone> {
+            if flags.contains(epoll::EventFlags::OUT) {
+                self.connections.get(number).ok_or(Gone::Closed)?.flush()?;
+                self.after_sending(number)?;
+            }
+            if flags.intersects(epoll::EventFlags::IN | epoll::EventFlags::RDHUP | epoll::EventFlags::HUP) {
+                self.receive(number)?;
+            }
+            Ok(())
+        })();
+        if let Err(gone) = result {
+            tracing::debug!(connection = number, %gone, "client gone");
+            self.drop_connection(number);
+        }
+    }
+
+    fn receive(&mut self, number: usize) -> Result<(), Gone> {
+        let connection = self.connections.get(number).ok_or(Gone::Closed)?;
+        let received = connection.receive(&mut self.buffer);
+        while let Some(request) = self.connections.get(number).ok_or(Gone::Closed)?.next()? {
+            self.handle(number, request)?;
+        }
+        received
+    }
+
+    fn handle(&mut self, number: usize, request: Request) -> Result<(), Gone> {
+        let attachment = self.connections.get(number).ok_or(Gone::Closed)?.attachment;
+        match request {
+            Request::Attach(streams) => {
+                self.attach(number, MAIN, streams);
+                self.reply(number, &Reply::Done)
+            }
+            Request::Exec { spec, window } => self.exec(number, &spec, window),
+            Request::Stdin(bytes) => match attachment {
+                Some(Attachment { session, streams }) if streams.stdin => self.stdin(number, session, bytes),
+                _ => Ok(()),
+            },
+            Request::CloseStdin => {
+                if let Some(Attachment { session, streams }) = attachment
+                    && streams.stdin
+                {
+                    self.close_stdin(session);
+                }
+                Ok(())
+            }
+            Request::Resize(size) => {
+                if let Some(session) = attachment.and_then(|a| self.sessions.get(a.session)) {
+                    session.resize(size);
+                }
+                Ok(())
+            }
+            Request::Signal(signal) => {
+                let reply = match self.signal_main(signal) {
+                    Ok(()) => Reply::Done,
+                    Err(error) => Reply::Failed(Failure::system(&error)),
+                };
+                self.reply(number, &reply)
+            }
+            Request::Wait => {
+                self.connections.get(number).ok_or(Gone::Closed)?.waiting = true;
+                Ok(())
+            }
+            Request::Processes => {
+                let reply = Reply::Processes(self.processes());
+                self.reply(number, &reply)
+            }
+        }
+    }
+
+    fn attach(&mut self, number: usize, session: usize, streams: AttachStreams) {
+        let (Some(connection), Some(target)) = (self.connections.get(number), self.sessions.get(session))
+        else {
+            return;
+        };
+        connection.attachment = Some(Attachment { session, streams });
+        if !target.viewers.contains(&number) {
+            target.viewers.push(number);
+        }
+    }
+
+    fn exec(&mut self, number: usize, spec: &ExecSpec, window: Option<WindowSize>) -> Result<(), Gone> {
+        let wanted = Wanted {
+            stdin: spec.stdin && !spec.detach,
+            output: !spec.detach,
+            terminal: spec.tty.then_some(window.unwrap_or(DEFAULT_WINDOW)),
+            close_stdin: true,
+        };
+        let started = wanted.open().map_err(|e| Failure::system(&e)).and_then(|(stdio, ends)| {
+            let started = self.machine.exec(spec, stdio)?;
+            let session = Session::new(started, ends, wanted).map_err(|e| Failure::system(&e))?;
+            self.add_session(session).map_err(|e| Failure::system(&e))
+        });
+        let reply = match started {
+            Ok(session) => {
+                if !spec.detach {
+                    let streams = AttachStreams { stdin: spec.stdin, stdout: true, stderr: true };
+                    self.attach(number, session, streams);
+                }
+                Reply::Started
+            }
+            Err(failure) => Reply::Failed(failure),
+        };
+        self.reply(number, &reply)
+    }
+
+    fn reply(&mut self, number: usize, reply: &Reply) -> Result<(), Gone> {
+        self.connections.get(number).ok_or(Gone::Closed)?.reply(reply)?;
+        self.after_sending(number)
+    }
+
+    /// Watches for room while something waits, and lets paused streams go on.
+    fn after_sending(&mut self, number: usize) -> Result<(), Gone> {
+        let connection = self.connections.get(number).ok_or(Gone::Closed)?;
+        let queued = connection.queued();
+        if queued == 0 && connection.closing {
+            return Err(Gone::Closed);
+        }
+        if connection.watched_for_room != (queued > 0) {
+            connection.watched_for_room = queued > 0;
+            let mut events = epoll::EventFlags::IN | epoll::EventFlags::RDHUP;
+            events.set(epoll::EventFlags::OUT, queued > 0);
+            epoll::modify(&self.poll, &*connection, Source::Connection(number).token(), events)
+                .map_err(io::Error::from)?;
+        }
+        let session = connection.attachment.map(|a| a.session);
+        if let Some(session) = session {
+            if queued > HIGH {
+                self.pause(session);
+            } else if queued <= LOW {
+                self.resume(session);
+            }
+        }
+        Ok(())
+    }
+
+    fn drop_connection(&mut self, number: usize) {
+        let Some(connection) = self.connections.take(number) else { return };
+        let _ = epoll::delete(&self.poll, &connection);
+        let Some(Attachment { session, streams }) = connection.attachment else { return };
+        if let Some(session) = self.sessions.get(session) {
+            session.viewers.retain(|viewer| *viewer != number);
+        }
+        if streams.stdin {
+            self.close_stdin(session);
+        }
+        self.resume(session);
+    }
+
+    // --- streams
+
+    fn pause(&mut self, number: usize) {
+        let Some(session) = self.sessions.get(number) else { return };
+        if !std::mem::replace(&mut session.paused, true) {
+            // Taken out altogether: an ended stream is reported even to those who ask for nothing.
+            for fd in session.outputs.iter().flatten() {
+                let _ = epoll::delete(&self.poll, fd);
+            }
+        }
+    }
+
+    fn resume(&mut self, number: usize) {
+        let Some(session) = self.sessions.get(number) else { return };
+        if !session.paused {
+            return;
+        }
+        let viewers = session.viewers.clone();
+        if viewers.into_iter().any(|v| self.connections.get(v).is_some_and(|c| c.queued() > LOW)) {
+            return;
+        }
+        let Some(session) = self.sessions.get(number) else { return };
+        session.paused = false;
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            if let Some(fd) = &session.outputs[stream as usize] {
+                let _ =
+                    epoll::add(&self.poll, fd, Source::Output(number, stream).token(), epoll::EventFlags::IN);
+            }
+        }
+    }
+
+    /// One read: the poller reports what is left again, after everybody else had a turn.
+    fn output(&mut self, number: usize, stream: Stream) {
+        if self.sessions.get(number).is_some_and(|s| !s.paused) {
+            self.pump(number, stream);
+        }
+    }
+
+    /// Passes on what one read gives. Whether there may be more.
+    fn pump(&mut self, number: usize, stream: Stream) -> bool {
+        let Some(session) = self.sessions.get(number) else { return false };
+        let n = match session.read(stream, &mut self.buffer) {
+            Ok(None) => return false,
+            // A stream that cannot be read has ended for us.
+            Ok(Some(0)) | Err(_) => {
+                self.close_output(number, stream);
+                return false;
+            }
+            Ok(Some(n)) => n,
+        };
+        let bytes = &self.buffer[..n];
+        if number == MAIN
+            && let Some(log) = &mut self.log
+            && let Err(error) = log.write(stream, bytes)
+        {
+            // A full disk costs log lines, not the container.
+            tracing::debug!(%error, "log not written");
+        }
+        let head = output_header(stream == Stream::Stderr, n);
+        let mut sent = Vec::new();
+        for &viewer in &session.viewers {
+            let Some(connection) = self.connections.get(viewer) else { continue };
+            let wants = connection.attachment.is_some_and(|a| match stream {
+                Stream::Stdout => a.streams.stdout,
+                Stream::Stderr => a.streams.stderr,
+            });
+            if wants {
+                sent.push((viewer, connection.send(&head, bytes)));
+            }
+        }
+        for (viewer, result) in sent {
+            if result.and_then(|()| self.after_sending(viewer)).is_err() {
+                self.drop_connection(viewer);
+            }
+        }
+        true
+    }
+
+    fn close_output(&mut self, number: usize, stream: Stream) {
+        let Some(session) = self.sessions.get(number) else { return };
+        let paused = session.paused;
+        if let Some(fd) = session.outputs[stream as usize].take()
+            && !paused
+        {
+            let _ = epoll::delete(&self.poll, &fd);
+        }
+        if number == MAIN
+            && let Some(log) = &mut self.log
+        {
+            let _ = log.finish(stream);
+        }
+    }
+
+    /// Everything that a process whose end is known has left in its streams, whoever waits for room.
+    fn drain(&mut self, number: usize) {
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            while self.pump(number, stream) {}
+            self.close_output(number, stream);
+        }
+    }
+
+    fn stdin(&mut self, number: usize, session: usize, bytes: Vec<u8>) -> Result<(), Gone> {
+        let length = bytes.len();
+        let Some(target) = self.sessions.get(session) else { return Ok(()) };
+        let Some(input) = &mut target.input else {
+            // Closed on the other side: taken, as a pipe to nowhere would.
+            return self.reply(number, &Reply::StdinTaken(length));
+        };
+        if input.waiting_of(number) + length > 2 * STDIN_CREDIT {
+            return Err(Gone::Broken(io::ErrorKind::InvalidInput.into()));
+        }
+        input.push(number, bytes);
+        self.input(session);
+        Ok(())
+    }
+
+    fn close_stdin(&mut self, session: usize) {
+        if let Some(target) = self.sessions.get(session) {
+            target.end_of_stdin();
+            self.input(session);
+        }
+    }
+
+    /// Writes what waits for a process, and tells the clients what was taken.
+    fn input(&mut self, number: usize) {
+        let Some(session) = self.sessions.get(number) else { return };
+        let Some(input) = &mut session.input else { return };
+        let (Taken(taken), result) = input.write();
+        let over = result.is_err() || input.is_finished();
+        if input.watched != (input.is_waiting() && !over) {
+            input.watched = !input.watched;
+            let _ = match input.watched {
+                true => {
+                    epoll::add(&self.poll, &input.fd, Source::Input(number).token(), epoll::EventFlags::OUT)
+                }
+                false => epoll::delete(&self.poll, &input.fd),
+            };
+        }
+        if over {
+            session.input = None;
+        }
+        for (connection, n) in taken {
+            if self.reply(connection, &Reply::StdinTaken(n)).is_err() {
+                self.drop_connection(connection);
+            }
+        }
+    }
+
+    // --- ends
+
+    fn reap(&mut self, number: usize) -> io::Result<Option<WaitIdStatus>> {
+        let Some(session) = self.sessions.get(number) else { return Ok(None) };
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+        Ok(waitid(WaitId::PidFd(session.pidfd.as_fd()), options)?)
+    }
+
+    fn exec_ended(&mut self, number: usize) -> io::Result<()> {
+        let Some(status) = self.reap(number)? else { return Ok(()) };
+        self.drain(number);
+        let Some(session) = self.sessions.take(number) else { return Ok(()) };
+        let _ = epoll::delete(&self.poll, &session.pidfd);
+        if let Some(input) = &session.input
+            && input.watched
+        {
+            let _ = epoll::delete(&self.poll, &input.fd);
+        }
+        self.tell_end(&exit_of(&status), |connection| {
+            connection.attachment.is_some_and(|a| a.session == number)
+        });
+        Ok(())
+    }
+
+    fn tell_end(&mut self, exit: &Exit, whom: impl Fn(&Connection) -> bool) {
+        for number in self.connections.numbers() {
+            let Some(connection) = self.connections.get(number) else { continue };
+            if !whom(connection) {
+                continue;
+            }
+            connection.attachment = None;
+            connection.closing = true;
+            if self.reply(number, &Reply::Exited(exit.clone())).is_err() {
+                self.drop_connection(number);
+            }
+        }
+    }
+
+    /// The first process has ended: ends and reaps the others, passes on and stores every last byte, closes
+    /// the log. No new client is let in.
+    pub fn finish(&mut self) -> io::Result<()> {
+        if let Some(listener) = self.listener.take() {
+            let _ = epoll::delete(&self.poll, &listener);
+        }
+        for number in self.sessions.numbers().into_iter().filter(|n| *n != MAIN) {
+            // With the host's pid namespace they do not end by themselves.
+            if let Some(session) = self.sessions.get(number) {
+                let _ = signal::send(session.pidfd.as_fd(), libc::SIGKILL);
+                let _ = waitid(
+                    WaitId::PidFd(session.pidfd.as_fd()),
+                    WaitIdOptions::EXITED | WaitIdOptions::NOWAIT,
+                );
+            }
+            self.exec_ended(number)?;
+        }
+        self.drain(MAIN);
+        if let Some(main) = self.sessions.take(MAIN) {
+            let _ = epoll::delete(&self.poll, &main.pidfd);
+        }
+        self.log = None;
+        Ok(())
+    }
+
+    /// Tells everybody the end, and stays until they have taken all that is theirs.
+    pub fn announce(&mut self, exit: &Exit) -> io::Result<()> {
+        self.tell_end(exit, |connection| {
+            connection.waiting || connection.attachment.is_some_and(|a| a.session == MAIN)
+        });
+        for number in self.connections.numbers() {
+            if self.connections.get(number).is_some_and(|c| !c.closing) {
+                self.drop_connection(number);
+            }
+        }
+        self.deadline = None;
+        while !self.connections.numbers().is_empty() {
+            self.turn()?;
+        }
+        Ok(())
+    }
+
+    /// All processes inside: ours and what came of them. An orphan's parent is the first process, so the
+    /// tree below it and below each `exec` holds them all.
+    fn processes(&mut self) -> Vec<i32> {
+        let mut found: Vec<i32> = self.sessions.0.iter().flatten().map(|session| session.pid).collect();
+        let mut at = 0;
+        while at < found.len() {
+            for child in children(found[at]) {
+                if !found.contains(&child) {
+                    found.push(child);
+                }
+            }
+            at += 1;
+        }
+        found.sort_unstable();
+        found
+    }
+}
+
+/// proc_pid_children(5); of every thread, as each has its own.
+fn children(pid: i32) -> Vec<i32> {
+    let Ok(tasks) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let lists = tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+    lists
+        .flat_map(|list| list.split_whitespace().filter_map(|p| p.parse().ok()).collect::<Vec<_>>())
+        .collect()
+}
+
+/// Docker's numbers: the status, or 128 and the signal.
+pub fn exit_of(status: &WaitIdStatus) -> Exit {
+    let signal = status.terminating_signal();
+    let code = match signal {
+        Some(signal) => 128 + signal,
+        None => status.exit_status().unwrap_or(0),
+    };
+    Exit { code: code as u8, signal, oom_killed: false, finished: jiff::Timestamp::now(), error: None }
+}
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;

@@ -1,0 +1,375 @@
+//! The life of a supervisor, from the paper to the last client.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::connection::Connection;
+use super::protocol::{Failure, FailureKind, Reply};
+use super::server::{DEFAULT_WINDOW, Machine, Server, Settings, exit_of};
+use super::session::{Session, Wanted};
+use super::{files, joins, paper::Paper};
+use crate::container::spec::{ExecSpec, LogDriver, NetworkMode, OverlayChoice};
+use crate::container::store::{self, ALIVE, CHANGE, ContainerStore};
+use crate::container::{ContainerRecord, Exit, StateFile};
+use crate::image::ImageStore;
+use crate::logs::json_file;
+use crate::overlay::{self, MappedRange};
+use crate::runtime::launch::{IdMapping, NamespaceChoice};
+use crate::runtime::{
+    self, ContainerFiles, ExecRequest, HostFacts, Launch, LaunchError, PlanError, PlanInput,
+};
+use crate::runtime::{Started, Stdio};
+use crate::sys::file::Durability;
+use crate::sys::signal::{self, SignalFd, SignalSet};
+use crate::sys::{lock, process, socket};
+
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Failure {
+        let kind = match error {
+            PlanError::Invalid(_) => FailureKind::Invalid,
+            PlanError::Forbidden(_) => FailureKind::Forbidden,
+            PlanError::NotImplemented(_) => FailureKind::NotImplemented,
+        };
+        Failure::new(kind, error.to_string())
+    }
+}
+
+impl From<LaunchError> for Failure {
+    fn from(error: LaunchError) -> Failure {
+        match error {
+            LaunchError::NotFound { text } => Failure::new(FailureKind::CommandNotFound, text),
+            LaunchError::NotExecutable { text } => Failure::new(FailureKind::NotExecutable, text),
+            LaunchError::Invalid { text, hint } => Failure { kind: FailureKind::Invalid, text, hint },
+            LaunchError::System { text } => Failure::new(FailureKind::System, text),
+        }
+    }
+}
+
+fn failed(step: &str) -> impl Fn(io::Error) -> Failure {
+    let step = step.to_owned();
+    move |error| Failure::new(FailureKind::System, format!("{step}: {error}"))
+}
+
+/// What a supervisor has from its start to its end.
+struct Stage {
+    paper: Paper,
+    store: ContainerStore,
+    record: ContainerRecord,
+    directory: PathBuf,
+    /// Holds the bytes `CHANGE` (from the starter) and `ALIVE`.
+    alive: File,
+    socket: PathBuf,
+}
+
+/// A container that runs.
+struct Running {
+    started: Started,
+    ends: super::session::Ends,
+    wanted: Wanted,
+    machine: Container,
+    log: Option<json_file::Writer>,
+    rootfs: overlay::Rootfs,
+    facts: StateFile,
+    /// What the image says, should the wish say nothing.
+    stop_signal: Option<String>,
+}
+
+/// The runtime, for `exec`.
+struct Container {
+    launch: Launch,
+    host: HostFacts,
+    init: OwnedFd,
+}
+
+impl Machine for Container {
+    fn exec(&mut self, spec: &ExecSpec, stdio: Stdio) -> Result<Started, Failure> {
+        let request = ExecRequest {
+            argv: spec.argv.clone(),
+            env: spec.env.clone(),
+            workdir: spec.workdir.clone(),
+            user: spec.user.clone(),
+            terminal: spec.tty,
+            privileged: spec.privileged,
+        };
+        let process = runtime::plan_exec(&self.launch, &self.host, request)?;
+        Ok(runtime::start::exec(self.init.as_fd(), &self.launch, &process, stdio)?)
+    }
+}
+
+/// Runs the stage on the descriptors it was started with.
+pub fn run() -> Result<(), Failure> {
+    let paper = read_paper().map_err(failed("reading the supervisor's paper"))?;
+    let starter = process::inherited(4).map_err(failed("taking the starter's socket"))?;
+    let alive = process::inherited(5).map_err(failed("taking the container's lock"))?;
+    let mut starter = Connection::new(UnixStream::from(starter)).map_err(failed("the starter's socket"))?;
+    match begin(paper, alive.into(), &mut starter) {
+        Ok((stage, running)) => stage.serve(running, starter),
+        Err(failure) => {
+            // The starter may have gone: then nobody is left to tell.
+            let _ = starter.reply(&Reply::Failed(failure.clone()));
+            let _ = starter.flush();
+            Err(failure)
+        }
+    }
+}
+
+fn read_paper() -> io::Result<Paper> {
+    let mut bytes = Vec::new();
+    File::from(process::inherited(3)?).read_to_end(&mut bytes)?;
+    Ok(serde_json::from_slice(&bytes)?)
+}
+
+/// Everything until the command runs. A failure leaves the container stopped, or removed with `--rm`.
+fn begin(
+    paper: Paper,
+    alive: File,
+    starter: &mut Connection,
+) -> Result<(Stage, (Running, Serving)), Failure> {
+    let store = ContainerStore::open(&paper.config);
+    if !lock::try_lock(alive.as_fd(), ALIVE).map_err(failed("locking the container"))? {
+        return Err(Failure::new(
+            FailureKind::Conflict,
+            format!("container {} is already running", paper.id),
+        ));
+    }
+    let record = store
+        .record(&paper.id)
+        .map_err(|e| Failure::system(&e))?
+        .ok_or_else(|| Failure::new(FailureKind::System, format!("No such container: {}", paper.id)))?;
+    let directory = store.directory(&paper.id);
+    let socket = paper.config.socket(paper.id.as_str());
+    let stage = Stage { paper, store, record, directory, alive, socket };
+    let result = stage.listen(starter).and_then(|serving| Ok((stage.launch()?, serving)));
+    match result {
+        Ok(both) => Ok((stage, both)),
+        Err(failure) => {
+            stage.give_up(&failure);
+            Err(failure)
+        }
+    }
+}
+
+/// Where clients come in, and what the supervisor itself is told.
+struct Serving {
+    listener: UnixListener,
+    signals: SignalFd,
+}
+
+impl Stage {
+    /// First of all, so that others can join U from now on. They only connect; nobody asks anything of a
+    /// container before its state says that it runs.
+    fn listen(&self, starter: &mut Connection) -> Result<Serving, Failure> {
+        let listener = socket::listen(&self.socket).map_err(failed("listening"))?;
+        if self.paper.say_listening {
+            let _ = starter.reply(&Reply::Listening);
+        }
+        // Before there is a second thread, which would get them otherwise.
+        let set = SignalSet::of(&[libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT]);
+        signal::block(&set).map_err(failed("blocking signals"))?;
+        signal::ignore(libc::SIGPIPE);
+        let signals = SignalFd::new(&set).map_err(failed("watching signals"))?;
+        Ok(Serving { listener, signals })
+    }
+
+    fn launch(&self) -> Result<Running, Failure> {
+        use rustix::mount::{MountPropagationFlags, mount_change};
+        let (spec, id) = (&self.record.spec, &self.record.id);
+        let host = HostFacts::gather(self.paper.id_note.clone()).map_err(failed("looking at the machine"))?;
+        let images = ImageStore::open(&self.paper.config);
+        let image = images.pinned(&self.record.image).map_err(|e| Failure::system(&e))?;
+        let joins = joins::find(&self.paper.config, &self.store, spec)?;
+        let network = match &spec.network {
+            NetworkMode::Default | NetworkMode::Host => NamespaceChoice::Inherit,
+            NetworkMode::None => NamespaceChoice::New,
+            NetworkMode::Container(_) => NamespaceChoice::Join,
+        };
+        files::write(&self.directory, id, spec, &host.hostname).map_err(failed("writing /etc/hosts"))?;
+        let launch = runtime::plan(&PlanInput {
+            record: &self.record,
+            image: &image.config.config,
+            host: &host,
+            files: ContainerFiles {
+                hosts: &self.directory.join("hosts"),
+                hostname: &self.directory.join("hostname"),
+                resolv_conf: &self.directory.join("resolv.conf"),
+            },
+            network,
+        })?;
+
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS)
+            .map_err(|e| failed("unsharing the mount namespace")(e.into()))?;
+        mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
+            .map_err(|e| failed("making the mounts private")(e.into()))?;
+        let target = self.directory.join("rootfs");
+        match DirBuilder::new().mode(0o700).create(&target) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(failed("making the root")(e)),
+            _ => {}
+        }
+        let view = images.layers.merged(&self.record.image.layers).map_err(|e| Failure::system(&e))?;
+        let plan = overlay::Plan {
+            view,
+            container: self.directory.clone(),
+            choice: self.overlay_choice()?,
+            uids: ranges(&host.uid_map),
+            gids: ranges(&host.gid_map),
+            unpacked_cache: self.paper.config.root.join("unpacked"),
+            volatile: spec.auto_remove,
+        };
+        let rootfs = overlay::mount(plan, &target).map_err(|e| Failure::system(&e))?;
+
+        let wanted = Wanted {
+            stdin: spec.stdin_open,
+            output: true,
+            terminal: spec.tty.then_some(self.paper.window.unwrap_or(DEFAULT_WINDOW)),
+            close_stdin: spec.stdin_once,
+        };
+        let log = self.open_log()?;
+        let (stdio, ends) = wanted.open().map_err(failed("making the streams"))?;
+        let started = runtime::launch(&launch, &target, joins, stdio)?;
+        let init = started.pidfd.try_clone().map_err(failed("copying a descriptor"))?;
+        let before = store::read_state(&self.directory);
+        let facts = StateFile {
+            started: Some(jiff::Timestamp::now()),
+            pid: Some(started.pid),
+            exit: None,
+            overlay: Some(rootfs.mode().to_string()),
+            starts: before.starts + 1,
+            socket: Some(self.socket.clone()),
+            ..before
+        };
+        // Not synced: after a power cut it reads as it was before, and is stopped either way.
+        store::write_state(&self.directory, &facts, Durability::Atomic)
+            .map_err(failed("writing the state"))?;
+        Ok(Running {
+            started,
+            ends,
+            wanted,
+            machine: Container { launch, host, init },
+            log,
+            rootfs,
+            facts,
+            stop_signal: image.config.config.stop_signal,
+        })
+    }
+
+    fn overlay_choice(&self) -> Result<OverlayChoice, Failure> {
+        if let Some(choice) = self.record.spec.overlay {
+            return Ok(choice);
+        }
+        match &self.paper.config.overlay {
+            None => Ok(OverlayChoice::Auto),
+            Some(word) => serde_json::from_value(word.as_str().into()).map_err(|_| {
+                let text = format!("overlay = {word:?} in config.toml: want auto, hybrid, full or unpacked");
+                Failure::new(FailureKind::Invalid, text)
+            }),
+        }
+    }
+
+    fn open_log(&self) -> Result<Option<json_file::Writer>, Failure> {
+        let spec = &self.record.spec;
+        if spec.log.driver == LogDriver::None {
+            return Ok(None);
+        }
+        let options = json_file::Options::parse(&spec.log.options)
+            .map_err(|e| Failure::new(FailureKind::Invalid, e.to_string()))?;
+        let mut attributes = Vec::new();
+        for label in &options.labels {
+            attributes.extend(spec.labels.get(label).map(|value| (label.clone(), value.clone())));
+        }
+        for name in &options.env {
+            attributes.extend(spec.env.iter().rev().find(|(n, _)| n == name).cloned());
+        }
+        let path = self.directory.join("container.log");
+        json_file::Writer::open(&path, options, &attributes).map(Some).map_err(failed("opening the log"))
+    }
+
+    /// The start has failed: what is known is written down, and a `--rm` container goes.
+    fn give_up(&self, failure: &Failure) {
+        let code = match failure.kind {
+            FailureKind::CommandNotFound => 127,
+            FailureKind::NotExecutable => 126,
+            _ => 128,
+        };
+        let exit = Exit {
+            code,
+            signal: None,
+            oom_killed: false,
+            finished: jiff::Timestamp::now(),
+            error: Some(failure.text.clone()),
+        };
+        let before = store::read_state(&self.directory);
+        let state = StateFile { started: None, pid: None, exit: Some(exit), ..before };
+        self.end(&state);
+    }
+
+    /// Writes the last state or removes the container, and lets go of it: afterwards it is not alive.
+    fn end(&self, state: &StateFile) {
+        let _ = fs::remove_file(&self.socket);
+        if self.record.spec.auto_remove {
+            if let Err(error) = self.remove() {
+                tracing::debug!(%error, "not removed");
+            }
+        } else if let Err(error) = store::write_state(&self.directory, state, Durability::Synced) {
+            // A full disk: the container will read as one whose supervisor was killed.
+            tracing::debug!(%error, "state not written");
+        }
+        for byte in [CHANGE, ALIVE] {
+            let _ = lock::unlock(self.alive.as_fd(), byte);
+        }
+    }
+
+    fn remove(&self) -> Result<(), store::StoreError> {
+        let alive = self.alive.try_clone().map_err(|source| store::StoreError::Io {
+            step: "copying a descriptor of",
+            path: self.directory.join("alive"),
+            source,
+        })?;
+        // Whoever is changing it now (a rename) finishes first; if it is the starter, the lock is ours.
+        lock::lock(alive.as_fd(), CHANGE).map_err(|source| store::StoreError::Io {
+            step: "locking",
+            path: self.directory.join("alive"),
+            source,
+        })?;
+        if self.store.record(&self.record.id)?.is_none() {
+            return Ok(());
+        }
+        self.store.inherited_change(&self.record.id, alive.into()).remove()?;
+        self.store.sweep();
+        Ok(())
+    }
+
+    fn serve(self, (running, serving): (Running, Serving), mut starter: Connection) -> Result<(), Failure> {
+        let Running { started, ends, wanted, mut machine, log, rootfs, facts, stop_signal } = running;
+        let main = Session::new(started, ends, wanted).map_err(failed("taking the streams"))?;
+        let told = starter.reply(&Reply::Started);
+        // The start is over: others may change the container again.
+        let _ = lock::unlock(self.alive.as_fd(), CHANGE);
+        let starter = told.is_ok().then_some((starter, self.paper.attach));
+        let asked = self.record.spec.stop_signal.clone().or(stop_signal);
+        let settings = Settings {
+            stop_signal: asked.as_deref().and_then(signal::parse).unwrap_or(libc::SIGTERM),
+            stop_timeout: Duration::from_secs(
+                self.record.spec.stop_timeout.unwrap_or(10).clamp(0, 3600) as u64
+            ),
+        };
+        let result = (|| {
+            let Serving { listener, signals } = serving;
+            let mut server = Server::new(listener, signals, &mut machine, main, log, settings, starter)?;
+            let exit = exit_of(&server.run()?);
+            server.finish()?;
+            drop(rootfs);
+            self.end(&StateFile { exit: Some(exit.clone()), ..facts });
+            server.announce(&exit)
+        })();
+        result.map_err(failed("serving the container"))
+    }
+}
+
+fn ranges(map: &[IdMapping]) -> Vec<MappedRange> {
+    map.iter().map(|m| MappedRange { inside: m.inside, count: m.count }).collect()
+}
