@@ -26,7 +26,9 @@ impl KernelOverlay {
         target: &Path,
         volatile: bool,
     ) -> Result<KernelOverlay, OverlayError> {
-        let options = options(&open_path(lower)?, upper, volatile)?;
+        // Open until mount(2) has returned: the options name it by number.
+        let lower = open_path(lower)?;
+        let options = options(&lower, upper, volatile);
         // xino=on would put the layer into bit 63 of st_ino, which 32-bit programs and i64 cannot hold.
         let flags = MountFlags::empty();
         rustix::mount::mount("overlay", target, "overlay", flags, options.as_c_str())
@@ -37,7 +39,7 @@ impl KernelOverlay {
 
 /// Descriptors instead of paths: nothing to escape, no limit of 256 bytes, no name to swap. The kernel
 /// resolves them while mounting and needs them no longer.
-fn options(lower: &OwnedFd, upper: &Upper, volatile: bool) -> Result<std::ffi::CString, OverlayError> {
+fn options(lower: &OwnedFd, upper: &Upper, volatile: bool) -> std::ffi::CString {
     let mut text = String::from("userxattr,xino=off");
     let layers: [(&str, &dyn AsFd); 3] =
         [("lowerdir", lower), ("upperdir", upper.directory()), ("workdir", upper.work())];
@@ -48,7 +50,7 @@ fn options(lower: &OwnedFd, upper: &Upper, volatile: bool) -> Result<std::ffi::C
         upper.forget_volatile();
         text.push_str(",volatile");
     }
-    Ok(std::ffi::CString::new(text).expect("numbers and names hold no NUL"))
+    std::ffi::CString::new(text).expect("numbers and names hold no NUL")
 }
 
 fn open_path(path: &Path) -> Result<OwnedFd, OverlayError> {
