@@ -41,15 +41,19 @@ pub(super) fn ingest(
     // Where it went wrong first is what went wrong: the stages after it only saw their input end. A stage
     // that was told to stop (`None`) leaves it to the later ones to say why.
     let source = source?;
-    let inflate = inflate.map_err(LayerError::Thread)?.map_err(LayerError::Decompress);
-    let sink = sink.map_err(LayerError::Thread)?;
-    let (compression, sink) = match (inflate?, sink) {
-        (Some(compression), sink) => (compression, sink?),
-        (None, Err(error)) => return Err(error),
-        (None, Ok(_)) => return Err(LayerError::Decompress(io::ErrorKind::BrokenPipe.into())),
+    if let Some((blob, size)) = &source {
+        check_blob(expected, blob, *size)?;
+    }
+    let inflate = inflate.map_err(LayerError::Thread)?.map_err(LayerError::Decompress)?;
+    let sink = sink.map_err(LayerError::Thread)??;
+    let (Some((blob, blob_size)), Some(compression)) = (source, inflate) else {
+        unreachable!("a stage stops early only for a later one that failed")
     };
-    let (blob, blob_size) = source.ok_or(LayerError::Decompress(io::ErrorKind::BrokenPipe.into()))?;
-    check(expected, &blob, blob_size, sink.diff_id)?;
+    if let Some(wanted) = expected.diff_id
+        && wanted != sink.diff_id
+    {
+        return Err(LayerError::DiffId { expected: wanted, got: sink.diff_id });
+    }
     let ingested = Ingested { diff_id: sink.diff_id, size: sink.size, blob, blob_size, compression };
     Ok((ingested, sink.builder.finish(sink.diff_id, sink.size)))
 }
@@ -75,15 +79,10 @@ fn join<T>(handle: thread::ScopedJoinHandle<'_, T>) -> T {
     handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-fn check(expected: &Expected, blob: &Digest, blob_size: u64, diff_id: DiffId) -> Result<(), LayerError> {
-    if let Some(size) = expected.blob_size
-        && size != blob_size
-    {
-        return Err(LayerError::BlobSize { expected: size, got: blob_size });
-    }
-    match (expected.blob, expected.diff_id) {
-        (Some(wanted), _) if wanted != *blob => Err(LayerError::BlobDigest { expected: wanted, got: *blob }),
-        (_, Some(wanted)) if wanted != diff_id => Err(LayerError::DiffId { expected: wanted, got: diff_id }),
+fn check_blob(expected: &Expected, blob: &Digest, size: u64) -> Result<(), LayerError> {
+    match (expected.blob_size, expected.blob) {
+        (Some(wanted), _) if wanted != size => Err(LayerError::BlobSize { expected: wanted, got: size }),
+        (_, Some(wanted)) if wanted != *blob => Err(LayerError::BlobDigest { expected: wanted, got: *blob }),
         _ => Ok(()),
     }
 }

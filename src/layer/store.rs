@@ -11,11 +11,10 @@ use super::index::{BuildError, Draft, MergeError, merge};
 use super::lease::{self, Lease, open_gate};
 use super::origin::Origin;
 use super::tar::TarError;
-use super::temporary::{self, TemporaryDirectory};
+use super::temporary::{self, Mark, TemporaryDirectory};
 use super::{DiffId, Index, chain_id, ingest};
 use crate::config::Config;
 use crate::digest::Digest;
-use crate::sys::file::{Durability, replace};
 
 pub use super::view::MergedView;
 
@@ -66,7 +65,7 @@ impl LayerStore {
     /// Whether the layer is here or in a further store. One that is found in a further store for the first
     /// time is read whole to verify it, which takes as long as hashing it; a wrong one is not here.
     pub fn contains(&self, id: &DiffId) -> bool {
-        self.tar(id).is_ok()
+        self.index(id).is_ok()
     }
 
     /// Takes a layer in, as a stream, in one pass: decompress (recognised by magic bytes), hash twice,
@@ -75,12 +74,12 @@ impl LayerStore {
     pub fn ingest(&self, blob: impl Read + Send, expected: &Expected) -> Result<Ingested, LayerError> {
         self.make_root()?;
         temporary::sweep(&self.root);
-        let directory = TemporaryDirectory::create(&self.root)
+        let directory = TemporaryDirectory::create(&self.root, Mark::Tar)
             .map_err(|source| LayerError::Store { path: self.root.clone(), source })?;
-        let (ingested, draft) = ingest::ingest(blob, expected, &directory.tar)?;
+        let (ingested, draft) = ingest::ingest(blob, expected, &directory.file)?;
         self.keep(directory, &ingested.diff_id, |directory| {
             write_index(&directory.path().join("index"), &draft)?;
-            directory.tar.sync_all()
+            directory.file.sync_all()
         })?;
         Ok(ingested)
     }
@@ -96,8 +95,9 @@ impl LayerStore {
         let done = (|| {
             complete(&directory)?;
             sync(directory.path())?;
-            // In the way may be a layer without its tar: one that a further store had, or had once.
-            if target.exists() && !target.join("tar").exists() {
+            // In the way may be a layer without its tar (a further store has it, or had), or a damaged one.
+            let len = |path: &Path| fs::metadata(path.join("tar")).map(|facts| facts.len()).ok();
+            if target.exists() && len(&target) != len(directory.path()) {
                 remove_if_there(&target)?;
             }
             directory.publish(&target)?;
@@ -210,6 +210,7 @@ impl LayerStore {
         if !self.root.exists() {
             return Ok(Vec::new());
         }
+        temporary::sweep(&self.root);
         let gate = self.close_gate()?;
         let leased = self.leased()?;
         let referenced = referenced()?;
@@ -281,13 +282,13 @@ impl LayerStore {
             return Err(LayerError::DiffId { expected: *id, got: found });
         }
         self.make_root()?;
-        let directory = TemporaryDirectory::create(&self.root).map_err(store)?;
+        let directory = TemporaryDirectory::create(&self.root, Mark::Origin).map_err(store)?;
         // What an earlier, no longer valid record left.
         remove_if_there(&self.directory(id)).map_err(store)?;
         self.keep(directory, id, |directory| {
-            fs::remove_file(directory.path().join("tar"))?;
             write_index(&directory.path().join("index"), &draft)?;
-            replace(&directory.path().join("origin"), &origin.to_json(), Durability::Synced)
+            (&directory.file).write_all(&origin.to_json())?;
+            directory.file.sync_all()
         })
     }
 

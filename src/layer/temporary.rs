@@ -13,27 +13,45 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Names of directories in the making, and of those on their way out, begin with this.
 pub(super) const PREFIX: &str = ".tmp-";
-/// The file whose lock shows that the directory's maker lives.
-pub(super) const MARK: &str = "tar";
+/// The file whose lock shows that the directory's maker lives: the one that the directory is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    Tar,
+    Origin,
+}
+
+impl Mark {
+    pub fn name(self) -> &'static str {
+        match self {
+            Mark::Tar => "tar",
+            Mark::Origin => "origin",
+        }
+    }
+
+    /// Whether a living process holds one in this directory.
+    fn is_held(directory: &Path) -> bool {
+        [Mark::Tar, Mark::Origin].iter().any(|mark| is_alive(&directory.join(mark.name())))
+    }
+}
 
 /// A directory in the making, gone with all that is in it unless `publish` made it permanent.
 pub(super) struct TemporaryDirectory {
     path: PathBuf,
-    /// `tar`, empty and locked.
-    pub tar: File,
+    /// The marking file, empty and locked.
+    pub file: File,
     published: bool,
 }
 
 impl TemporaryDirectory {
-    pub fn create(parent: &Path) -> io::Result<TemporaryDirectory> {
+    pub fn create(parent: &Path, mark: Mark) -> io::Result<TemporaryDirectory> {
         loop {
             let path = parent.join(unique_name());
             match fs::DirBuilder::new().mode(0o700).create(&path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 made => made?,
             }
-            match create_locked(&path.join(MARK)) {
-                Ok(Some(tar)) => return Ok(TemporaryDirectory { path, tar, published: false }),
+            match create_locked(&path.join(mark.name())) {
+                Ok(Some(file)) => return Ok(TemporaryDirectory { path, file, published: false }),
                 // Swept away at once, for want of a lock.
                 Ok(None) => continue,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -91,7 +109,7 @@ pub(super) fn remove(directory: &Path) -> io::Result<()> {
 pub(super) fn sweep(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.flatten() {
-        if entry.file_name().to_string_lossy().starts_with(PREFIX) && !is_alive(&entry.path().join(MARK)) {
+        if entry.file_name().to_string_lossy().starts_with(PREFIX) && !Mark::is_held(&entry.path()) {
             // Best effort: somebody else may be sweeping too.
             let _ = fs::remove_dir_all(entry.path());
         }
@@ -137,13 +155,13 @@ mod tests {
     #[test]
     fn a_sweep_spares_the_living_and_takes_the_dead() {
         let dir = tempfile::tempdir().unwrap();
-        let living = TemporaryDirectory::create(dir.path()).unwrap();
-        let dead = TemporaryDirectory::create(dir.path()).unwrap();
-        dead.tar.unlock().unwrap();
+        let living = TemporaryDirectory::create(dir.path(), Mark::Tar).unwrap();
+        let dead = TemporaryDirectory::create(dir.path(), Mark::Tar).unwrap();
+        dead.file.unlock().unwrap();
         fs::create_dir(dir.path().join(".tmp-0-0-0")).unwrap();
         fs::create_dir(dir.path().join("something-else")).unwrap();
         sweep(dir.path());
-        assert!(living.path().join(MARK).exists());
+        assert!(living.path().join("tar").exists());
         assert!(!dead.path().exists());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
     }
@@ -152,9 +170,9 @@ mod tests {
     fn the_second_of_two_makers_leaves_the_first_ones_work() {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("layer");
-        let first = TemporaryDirectory::create(dir.path()).unwrap();
+        let first = TemporaryDirectory::create(dir.path(), Mark::Tar).unwrap();
         fs::write(first.path().join("first"), b"").unwrap();
-        let second = TemporaryDirectory::create(dir.path()).unwrap();
+        let second = TemporaryDirectory::create(dir.path(), Mark::Tar).unwrap();
         assert!(first.publish(&target).unwrap());
         assert!(!second.publish(&target).unwrap());
         assert!(target.join("first").exists());

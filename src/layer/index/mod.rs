@@ -431,4 +431,4 @@ fn target_span(raw: &RawEntry) -> Span {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
