@@ -37,7 +37,7 @@ use std::fmt;
 pub use index::{EntryId, FileKind, Index};
 pub use ingest::index_of;
 pub use lease::Lease;
-pub use store::LayerStore;
+pub use store::{LayerError, LayerStore};
 pub use view::MergedView;
 
 /// Digest of a layer's uncompressed tar (OCI image spec, "Layer DiffID").

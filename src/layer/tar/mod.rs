@@ -93,3 +93,6 @@ pub enum TarError {
     #[error("invalid tar header at byte {offset}: {why}")]
     Invalid { offset: u64, why: Cow<'static, str> },
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,26 +39,26 @@ const XATTR: &[u8] = b"SCHILY.xattr.";
 pub(super) fn parse(mut rest: &[u8]) -> Result<Records, &'static str> {
     let mut records = Records::default();
     while !rest.is_empty() {
-        let (key, value);
-        (key, value, rest) = record(rest)?;
+        let (key, value) = record(&mut rest)?;
         records.take(key, value)?;
     }
     Ok(records)
 }
 
-/// The first record's keyword and value, and what follows it.
-fn record(bytes: &[u8]) -> Result<(&[u8], &[u8], &[u8]), &'static str> {
+/// Takes the first record off, and returns its keyword and value.
+fn record<'a>(rest: &mut &'a [u8]) -> Result<(&'a [u8], &'a [u8]), &'static str> {
     const BAD: &str = "malformed extended header record";
-    let space = bytes.iter().take(20).position(|byte| *byte == b' ').ok_or(BAD)?;
-    let len = decimal(&bytes[..space]).and_then(|len| usize::try_from(len).ok()).ok_or(BAD)?;
-    let (record, rest) = bytes.split_at_checked(len).ok_or(BAD)?;
+    let space = rest.iter().take(20).position(|byte| *byte == b' ').ok_or(BAD)?;
+    let len = decimal(&rest[..space]).and_then(|len| usize::try_from(len).ok()).ok_or(BAD)?;
+    let (record, following) = rest.split_at_checked(len).ok_or(BAD)?;
+    *rest = following;
     let body = record.get(space + 1..).and_then(|body| body.strip_suffix(b"\n")).ok_or(BAD)?;
     let equals = body.iter().position(|byte| *byte == b'=').ok_or(BAD)?;
     let (key, value) = (&body[..equals], &body[equals + 1..]);
     if key.is_empty() || key.contains(&0) {
         return Err(BAD);
     }
-    Ok((key, value, rest))
+    Ok((key, value))
 }
 
 impl Records {

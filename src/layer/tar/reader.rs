@@ -168,7 +168,7 @@ impl<R: BufRead> TarReader<R> {
                 (_, b"1", b"0") => (self.map_in_data()?, pax.sparse.size.unwrap_or(stored)),
                 (_, b"", b"") | (_, b"0", b"0" | b"1") if pax.sparse.map.is_some() => {
                     let map = pax.sparse.map.unwrap_or_default();
-                    if map.len() % 2 != 0 || map.len() > 2 * MAX_PIECES {
+                    if !map.len().is_multiple_of(2) || map.len() > 2 * MAX_PIECES {
                         return Err(self.invalid("invalid sparse map"));
                     }
                     (
