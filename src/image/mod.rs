@@ -2,6 +2,7 @@
 //! (helper B writes this head: layout of blobs/ and images/, locks, versions.)
 
 pub mod config;
+pub mod manifest;
 pub mod platform;
 pub mod progress;
 pub mod reference;
