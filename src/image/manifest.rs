@@ -318,9 +318,11 @@ mod tests {
     #[test]
     fn a_platform_that_is_not_there_is_named() {
         let list = index(&entry(1, "linux", "amd64", ""));
-        for (wanted, named) in
-            [("linux/arm64", "linux/arm64/v8"), ("linux/s390x", "linux/s390x"), ("linux/arm/v6", "linux/arm/v6")]
-        {
+        for (wanted, named) in [
+            ("linux/arm64", "linux/arm64/v8"),
+            ("linux/s390x", "linux/s390x"),
+            ("linux/arm/v6", "linux/arm/v6"),
+        ] {
             assert_eq!(
                 list.choose(&wanted.parse().unwrap()).unwrap_err().to_string(),
                 format!("no matching manifest for {named} in the manifest list entries")

@@ -1,0 +1,364 @@
+//! `rmi`: Docker's rules for what may go (its `daemon/images/image_delete.go`), and the collecting of
+//! what nothing leads to any more.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::names::Origin;
+use super::{Image, ImageError, ImageStore, InUse, full_id};
+use crate::digest::Digest;
+use crate::image::Reference;
+use crate::layer::DiffId;
+
+/// What came of removing a name or an image, in the order Docker prints it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Removed {
+    /// `Untagged: debian:12`
+    Untagged(String),
+    /// `Deleted: sha256:…`: the image, then the chain ids of layers nobody else uses, topmost first.
+    Deleted(Digest),
+}
+
+/// Docker's words: `Untagged: debian:12`, `Deleted: sha256:…`.
+impl fmt::Display for Removed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Removed::Untagged(name) => write!(f, "Untagged: {name}"),
+            Removed::Deleted(id) => write!(f, "Deleted: {id}"),
+        }
+    }
+}
+
+/// What a removal comes to, decided before anything is written.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Plan {
+    untag: Vec<Reference>,
+    /// The image itself goes; else it stays, nameless if no name is left.
+    delete: bool,
+}
+
+impl ImageStore {
+    /// `rmi NAME`: removes the name, and the image when it was the last one and no pin of a container
+    /// needs it. `in_use` is asked for the containers once nobody can `hold` an image any more.
+    /// Docker's rules and conflict messages; `force` as Docker's.
+    pub fn remove(
+        &self,
+        name: &str,
+        force: bool,
+        in_use: &mut dyn FnMut() -> Vec<InUse>,
+    ) -> Result<Vec<Removed>, ImageError> {
+        let _lock = self.lock_alone()?;
+        let pins = in_use();
+        let found = self.find(name)?;
+        if found.read_only {
+            return Err(ImageError::ReadOnly(name.to_owned()));
+        }
+        // The same image may have come with several manifests: its names are the names of all.
+        let same = self.list()?.into_iter().find(|image| image.id == found.id);
+        let image = Image { names: self.own_names(&found.id)?, ..same.unwrap_or(found) };
+        let users: Vec<&InUse> = pins.iter().filter(|pin| pin.image.id == image.id).collect();
+        let plan = plan(&image, name, force, &users)?;
+        self.carry_out(&image, &plan, &pins)
+    }
+
+    fn carry_out(&self, image: &Image, plan: &Plan, pins: &[InUse]) -> Result<Vec<Removed>, ImageError> {
+        let manifests = self.manifests_of(&image.id)?;
+        let stays_nameless = !plan.delete && plan.untag.len() == image.names.len();
+        if stays_nameless {
+            let repository = plan.untag.first().map(Reference::repository);
+            self.remember_untagged(&image.manifest, Origin { repository })?;
+        }
+        let mut done = Vec::new();
+        for name in &plan.untag {
+            let mut repository = self.own.repository(name)?;
+            repository.unset(name);
+            self.own.save(&repository)?;
+            done.push(Removed::Untagged(name.familiar()));
+        }
+        if plan.delete {
+            for manifest in &manifests {
+                self.forget_untagged(manifest)?;
+            }
+            let gone = self.collect(pins)?;
+            done.push(Removed::Deleted(image.id));
+            done.extend(
+                chain_ids(&image.layers)
+                    .into_iter()
+                    .rev()
+                    .filter_map(|(layer, chain)| gone.contains(&layer).then_some(Removed::Deleted(chain))),
+            );
+        }
+        Ok(done)
+    }
+
+    /// Names of the own store that lead to this image by any manifest.
+    fn own_names(&self, id: &Digest) -> Result<Vec<Reference>, ImageError> {
+        let mut names = Vec::new();
+        for (manifest, more) in super::named(&self.own)? {
+            if self.manifest(&manifest).is_ok_and(|(_, m)| m.config.digest == *id) {
+                super::merge_names(&mut names, more);
+            }
+        }
+        Ok(names)
+    }
+
+    fn manifests_of(&self, id: &Digest) -> Result<Vec<Digest>, ImageError> {
+        let mut manifests: BTreeSet<Digest> = super::named(&self.own)?.into_keys().collect();
+        manifests.extend(self.own.untagged()?.images.into_keys());
+        manifests.retain(|m| self.manifest(m).is_ok_and(|(_, manifest)| manifest.config.digest == *id));
+        Ok(manifests.into_iter().collect())
+    }
+
+    /// Removes blobs and layers of the own store that no name, no nameless image, no pin and no lease
+    /// leads to: what a crash or a refused transfer left, too. The lock must be held.
+    fn collect(&self, pins: &[InUse]) -> Result<BTreeSet<DiffId>, ImageError> {
+        let mut manifests = BTreeSet::new();
+        let mut blobs = BTreeSet::new();
+        for repository in self.own.all()? {
+            manifests.extend(repository.tags.values());
+            manifests.extend(repository.digests.values());
+            blobs.extend(repository.digests.keys());
+        }
+        manifests.extend(self.own.untagged()?.images.into_keys());
+        let mut layers: BTreeSet<DiffId> = BTreeSet::new();
+        for pin in pins {
+            blobs.insert(pin.image.id);
+            // A pin's manifest may be gone with its image; then nothing is lost by not finding it.
+            blobs.insert(pin.image.manifest);
+            layers.extend(&pin.image.layers);
+        }
+        for digest in manifests {
+            let (_, manifest) = self.manifest(&digest)?;
+            let config = crate::image::ImageConfig::parse(&self.blobs.read(&manifest.config.digest)?)?;
+            layers.extend(config.layers());
+            blobs.insert(digest);
+            blobs.insert(manifest.config.digest);
+        }
+        self.blobs.collect(|digest| blobs.contains(digest))?;
+        let mut gone = BTreeSet::new();
+        for layer in self.layers.list()? {
+            if !layers.contains(&layer) {
+                self.layers.remove(&layer)?;
+                self.forms.forget(&layer);
+                gone.insert(layer);
+            }
+        }
+        Ok(gone)
+    }
+
+    /// Collects now what a failed transfer may have left. Not while somebody else changes names: the
+    /// next removal does it then.
+    pub fn sweep(&self, in_use: &mut dyn FnMut() -> Vec<InUse>) -> Result<(), ImageError> {
+        match self.try_lock_alone()? {
+            Some(_lock) => self.collect(&in_use()).map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Docker's rules.
+fn plan(image: &Image, name: &str, force: bool, users: &[&InUse]) -> Result<Plan, ImageError> {
+    let names = &image.names;
+    let running = users.iter().find(|user| user.running);
+    let by_id = full_id(name).is_some_and(|id| id == image.id)
+        || image.id.hex().starts_with(name)
+        || image.id.to_string().starts_with(name);
+    let mut untag = Vec::new();
+    if by_id && !names.iter().any(|n| is_name(n, name)) {
+        if is_single(names) {
+            check_delete(image, force, names.len(), users, false)?;
+            untag = names.clone();
+        }
+    } else {
+        if !force
+            && is_single(names)
+            && let Some(user) = users.first()
+        {
+            return Err(ImageError::Conflict(format!(
+                "unable to remove repository reference {name:?} (must force) - container {} is using its referenced image {}",
+                short(&user.container),
+                image.id.short()
+            )));
+        }
+        let wanted = Reference::parse(name)?;
+        untag.extend(names.iter().find(|n| is_same(n, &wanted)).cloned());
+        if wanted.digest.is_none() {
+            // The last tag of a repository takes the repository's digests along.
+            let in_repository = |n: &&Reference| n.domain == wanted.domain && n.path == wanted.path;
+            let tags_left =
+                names.iter().filter(in_repository).any(|n| n.tag.is_some() && !is_same(n, &wanted));
+            if !tags_left {
+                untag.extend(names.iter().filter(in_repository).filter(|n| n.digest.is_some()).cloned());
+            }
+        }
+        if untag.len() < names.len() {
+            return Ok(Plan { untag, delete: false });
+        }
+        // By name, a running container keeps the image, but the name still goes.
+        if running.is_some() {
+            return Ok(Plan { untag, delete: false });
+        }
+    }
+    let left = names.len() - untag.len();
+    check_delete(image, force, left, users, true)?;
+    Ok(Plan { untag: names.clone(), delete: true })
+}
+
+fn check_delete(
+    image: &Image,
+    force: bool,
+    names: usize,
+    users: &[&InUse],
+    count_names: bool,
+) -> Result<(), ImageError> {
+    let refuse = |how: &str, why: String| {
+        Err(ImageError::Conflict(format!("unable to delete {} ({how}) - {why}", image.id.short())))
+    };
+    if let Some(user) = users.iter().find(|user| user.running) {
+        let why = format!("image is being used by running container {}", short(&user.container));
+        return refuse("cannot be forced", why);
+    }
+    if force {
+        return Ok(());
+    }
+    if count_names && names > 0 {
+        return refuse("must be forced", "image is referenced in multiple repositories".to_owned());
+    }
+    match users.first() {
+        Some(user) => {
+            let why = format!("image is being used by stopped container {}", short(&user.container));
+            refuse("must be forced", why)
+        }
+        None => Ok(()),
+    }
+}
+
+/// At most one tag, and everything within one repository.
+fn is_single(names: &[Reference]) -> bool {
+    let tags = names.iter().filter(|name| name.tag.is_some()).count();
+    let repositories: BTreeSet<String> = names.iter().map(Reference::repository).collect();
+    names.len() <= 1 || (tags <= 1 && repositories.len() == 1)
+}
+
+fn is_name(name: &Reference, typed: &str) -> bool {
+    Reference::parse(typed).is_ok_and(|typed| is_same(name, &typed))
+}
+
+/// A digest beats the tag typed with it.
+fn is_same(name: &Reference, typed: &Reference) -> bool {
+    let repository = name.domain == typed.domain && name.path == typed.path;
+    repository
+        && match &typed.digest {
+            Some(_) => name.digest == typed.digest,
+            None => name.tag == typed.tag,
+        }
+}
+
+fn short(container: &str) -> &str {
+    container.get(..12).unwrap_or(container)
+}
+
+/// Layers with the digests of the chains that end in them (OCI image spec, "Layer ChainID").
+fn chain_ids(layers: &[DiffId]) -> Vec<(DiffId, Digest)> {
+    let mut chain: Option<Digest> = None;
+    layers
+        .iter()
+        .map(|layer| {
+            let id = match chain {
+                None => layer.0,
+                Some(parent) => Digest::of(format!("{parent} {}", layer.0).as_bytes()),
+            };
+            chain = Some(id);
+            (*layer, id)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::ImageConfig;
+
+    fn image(names: &[&str]) -> Image {
+        Image {
+            id: Digest::of(b"config"),
+            manifest: Digest::of(b"manifest"),
+            config: ImageConfig::default(),
+            layers: Vec::new(),
+            size: 0,
+            names: names.iter().map(|n| Reference::parse(n).unwrap()).collect(),
+            origin: None,
+            read_only: false,
+        }
+    }
+
+    fn user(running: bool) -> InUse {
+        InUse { container: "c0ffee000000ffff".to_owned(), running, image: image(&[]).pin() }
+    }
+
+    #[test]
+    fn dockers_rules_of_removal() {
+        let id = Digest::of(b"config");
+        let hex = id.hex();
+        let short = id.short();
+        let digested = format!("debian@{}", Digest::of(b"list"));
+        let d = digested.as_str();
+        let stopped = [user(false)];
+        let running = [user(true)];
+        let both = vec![d, "debian:12"];
+        type Case<'a> = (Vec<&'a str>, &'a str, bool, &'a [InUse], Result<(Vec<&'a str>, bool), String>);
+        let multiple = format!(
+            "unable to delete {short} (must be forced) - image is referenced in multiple repositories"
+        );
+        let in_running = format!(
+            "unable to delete {short} (cannot be forced) - image is being used by running container c0ffee000000"
+        );
+        let in_stopped = format!(
+            "unable to delete {short} (must be forced) - image is being used by stopped container c0ffee000000"
+        );
+        let reference = |n: &str| {
+            format!(
+                "unable to remove repository reference \"{n}\" (must force) - container c0ffee000000 is using its referenced image {short}"
+            )
+        };
+        let cases: Vec<Case> = vec![
+            (vec!["debian:12"], "debian:12", false, &[], Ok((vec!["debian:12"], true))),
+            (vec!["debian:12", d], "debian:12", false, &[], Ok((vec!["debian:12", d], true))),
+            (vec!["debian:12", "debian:13", d], "debian:12", false, &[], Ok((vec!["debian:12"], false))),
+            (vec!["debian:12", "x:1"], "debian:12", false, &[], Ok((vec!["debian:12"], false))),
+            (vec!["debian:12", d], d, false, &[], Ok((vec![d], false))),
+            (vec!["debian:12"], &hex, false, &[], Ok((vec!["debian:12"], true))),
+            (vec!["debian:12"], &short, false, &[], Ok((vec!["debian:12"], true))),
+            (vec![], &short, false, &[], Ok((vec![], true))),
+            (vec!["debian:12", "x:1"], &short, false, &[], Err(multiple.clone())),
+            (vec!["debian:12", "x:1"], &short, true, &[], Ok((vec!["debian:12", "x:1"], true))),
+            (both.clone(), &short, false, &[], Ok((both.clone(), true))),
+            (vec!["debian:12"], "debian:12", false, &stopped, Err(reference("debian:12"))),
+            (vec!["debian:12", "x:1"], "x:1", false, &stopped, Ok((vec!["x:1"], false))),
+            (vec!["debian:12"], "debian:12", true, &stopped, Ok((vec!["debian:12"], true))),
+            (vec!["debian:12"], &short, false, &stopped, Err(in_stopped.clone())),
+            (vec!["debian:12"], &short, true, &stopped, Ok((vec!["debian:12"], true))),
+            (vec!["debian:12"], "debian:12", false, &running, Err(reference("debian:12"))),
+            (vec!["debian:12"], "debian:12", true, &running, Ok((vec!["debian:12"], false))),
+            (vec!["debian:12"], &short, false, &running, Err(in_running.clone())),
+            (vec!["debian:12"], &short, true, &running, Err(in_running.clone())),
+            (vec!["debian:12", "x:1"], &short, true, &running, Err(in_running.clone())),
+        ];
+        for (names, typed, force, users, expected) in cases {
+            let users: Vec<&InUse> = users.iter().collect();
+            let got = plan(&image(&names), typed, force, &users);
+            let got = got.map_err(|e| e.to_string());
+            let expected = expected
+                .map(|(untag, delete)| Plan { untag: image(&untag).names, delete })
+                .map_err(|e| format!("conflict: {e}"));
+            assert_eq!(got, expected, "{names:?} {typed} {force} {}", users.len());
+        }
+    }
+
+    #[test]
+    fn chains_are_counted_from_the_bottom() {
+        let (a, b) = (DiffId(Digest::of(b"a")), DiffId(Digest::of(b"b")));
+        let second = Digest::of(format!("{} {}", a.0, b.0).as_bytes());
+        assert_eq!(chain_ids(&[a, b]), [(a, a.0), (b, second)]);
+    }
+}
