@@ -1,0 +1,71 @@
+//! Registries: pulling and pushing. tokio lives here, behind functions that block.
+
+mod certs;
+pub mod credentials;
+mod error;
+mod fetch;
+mod pull;
+mod push;
+mod session;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use self::credentials::Sources;
+
+pub use error::RegistryError;
+pub use fetch::fetch;
+pub use pull::{PullOutcome, pull, pull_all_tags};
+pub use push::{PushOutcome, push};
+
+/// How patient to be, and where the user's credentials and authorities are.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub connect_timeout: Duration,
+    /// Longest silence in the middle of a transfer.
+    pub idle_timeout: Duration,
+    /// Further attempts after the connection failed without having brought a byte.
+    pub retries: u32,
+    /// Before the second attempt; doubled each time.
+    pub backoff: Duration,
+    /// Layers at once, in either direction (Docker's `max-concurrent-downloads`).
+    pub parallel: usize,
+    pub credentials: Sources,
+    pub certificate_directories: Vec<PathBuf>,
+}
+
+impl Settings {
+    /// `CORACLE_REGISTRY_TIMEOUT` (seconds) sets both time-outs.
+    pub fn from_environment() -> Settings {
+        let given = std::env::var("CORACLE_REGISTRY_TIMEOUT").ok();
+        let given = given.and_then(|text| text.parse().ok()).filter(|seconds| *seconds > 0);
+        let timeout = |default| Duration::from_secs(given.unwrap_or(default));
+        Settings {
+            connect_timeout: timeout(20),
+            idle_timeout: timeout(60),
+            retries: 5,
+            backoff: Duration::from_secs(1),
+            parallel: 3,
+            credentials: Sources::from_environment(),
+            certificate_directories: certs::directories(),
+        }
+    }
+
+    /// How long to wait before attempt `attempt + 2`.
+    fn wait(&self, attempt: u32) -> Duration {
+        self.backoff * 2u32.saturating_pow(attempt.min(5))
+    }
+}
+
+/// Two threads: one for the network, one for what it blocks on (names, files). The layers' own threads
+/// do the rest.
+fn runtime() -> Result<tokio::runtime::Runtime, RegistryError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("registry")
+        .enable_all()
+        .build()
+        .map_err(RegistryError::Runtime)
+}
