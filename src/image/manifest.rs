@@ -236,6 +236,11 @@ impl Descriptor {
         unknown || self.annotation("vnd.docker.reference.type") == Some("attestation-manifest")
     }
 
+    /// Whether a list's entry may be an image: no attestation, no other artifact.
+    pub fn is_image(&self) -> bool {
+        self.may_be_image() && !self.is_attestation()
+    }
+
     fn may_be_image(&self) -> bool {
         matches!(self.media_type.as_str(), "" | DOCKER_MANIFEST | OCI_MANIFEST | DOCKER_LIST | OCI_INDEX)
     }
@@ -251,7 +256,7 @@ impl ImageIndex {
         };
         self.manifests
             .iter()
-            .filter(|d| d.may_be_image() && !d.is_attestation())
+            .filter(|d| d.is_image())
             .filter_map(|d| Some((rank(&d)?, d)))
             .min_by_key(|(rank, _)| *rank)
             .map(|(_, descriptor)| descriptor)

@@ -1,11 +1,14 @@
 //! Images: references, manifests, configs, the store of names and blobs, archives, registries.
 //! (helper B writes this head: layout of blobs/ and images/, locks, versions.)
 
+pub mod archive;
+pub mod change;
 pub mod config;
 pub mod manifest;
 pub mod platform;
 pub mod progress;
 pub mod reference;
+pub mod registry;
 pub mod store;
 
 use serde::{Deserialize, Serialize};
@@ -17,7 +20,7 @@ pub use config::ImageConfig;
 pub use platform::Platform;
 pub use progress::{Progress, Step};
 pub use reference::Reference;
-pub use store::{Image, ImageStore};
+pub use store::{Image, ImageError, ImageStore};
 
 /// The image a container was made from, whatever its names point to now. The image's config stays in
 /// the blob store as long as a container pins it.

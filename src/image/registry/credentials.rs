@@ -25,7 +25,10 @@ const HELPER_ANSWER_MAX: u64 = 1 << 20;
 #[derive(Clone, PartialEq, Eq)]
 pub enum Credentials {
     Anonymous,
-    Basic { user: String, password: String },
+    Basic {
+        user: String,
+        password: String,
+    },
     /// A refresh token, exchanged for access tokens.
     Identity(String),
 }
@@ -110,14 +113,17 @@ impl Sources {
     /// A file that is there and cannot be read: going on as nobody would end in a riddle.
     pub fn find(&self, repository: &Reference) -> Result<Credentials, CredentialsError> {
         if let Some(text) = &self.inline
-            && let Some(found) = parse(text.as_bytes(), "DOCKER_AUTH_CONFIG")?.find(repository, "DOCKER_AUTH_CONFIG")?
+            && let Some(found) =
+                parse(text.as_bytes(), "DOCKER_AUTH_CONFIG")?.find(repository, "DOCKER_AUTH_CONFIG")?
         {
             return Ok(found);
         }
         for path in &self.files {
             let text = match read(path) {
                 Ok(text) => text,
-                Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => continue,
+                Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                    continue;
+                }
                 Err(source) => return Err(CredentialsError::Read { path: path.clone(), source }),
             };
             let origin = path.display().to_string();
@@ -154,7 +160,8 @@ impl AuthFile {
             return Ok(Some(found));
         }
         let exact = keys.iter().find_map(|key| self.auths.get(key));
-        let by_host = || self.auths.iter().find(|(key, _)| keys.iter().any(|k| k == host_of(key))).map(|e| e.1);
+        let by_host =
+            || self.auths.iter().find(|(key, _)| keys.iter().any(|k| k == host_of(key))).map(|e| e.1);
         match exact.or_else(by_host) {
             Some(auth) => auth.credentials().map_err(|()| CredentialsError::Entry {
                 origin: origin.to_owned(),
@@ -189,7 +196,11 @@ fn keys(repository: &Reference) -> Vec<String> {
 /// is one for that alone.
 fn host_of(key: &str) -> &str {
     let Some(rest) = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://")) else {
-        return key.strip_suffix("/v1/").or_else(|| key.strip_suffix("/v2/")).unwrap_or(key).trim_end_matches('/');
+        return key
+            .strip_suffix("/v1/")
+            .or_else(|| key.strip_suffix("/v2/"))
+            .unwrap_or(key)
+            .trim_end_matches('/');
     };
     rest.split('/').next().unwrap_or(rest)
 }
@@ -320,7 +331,8 @@ mod tests {
             path
         };
         let first = file("a", r#"{"auths":{"a.io":{"username":"a","password":"secret"}},"unknown":1}"#);
-        let second = file("b", r#"{"auths":{"a.io":{"username":"b"},"b.io":{"username":"b","password":"secret"}}}"#);
+        let second =
+            file("b", r#"{"auths":{"a.io":{"username":"b"},"b.io":{"username":"b","password":"secret"}}}"#);
         let files = vec![dir.path().join("none"), first, file("empty", ""), second];
         let sources = Sources { inline: None, files };
         assert!(sources.find(&reference("a.io/x")).unwrap() == user("a"));

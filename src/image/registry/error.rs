@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 use super::credentials::CredentialsError;
 use crate::digest::Digest;
-use crate::image::ImageError;
 use crate::image::manifest::ManifestError;
+use crate::image::{ImageError, Platform};
 use crate::layer::store::LayerError;
 
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +47,10 @@ pub enum RegistryError {
         "pull access denied for {repository}, repository does not exist or may require 'docker login': {code}: {message}"
     )]
     PullDenied { repository: String, code: String, message: String },
+    #[error(
+        "image with reference {reference} was found but its platform ({actual}) does not match the specified platform ({wanted})"
+    )]
+    WrongPlatform { reference: String, actual: Platform, wanted: Platform },
     #[error("An image does not exist locally with the tag: {0}")]
     NothingToPush(String),
     #[error("cannot push a digest reference")]
@@ -99,17 +103,11 @@ impl RegistryError {
 
     /// Whether a fresh token may help.
     pub fn is_unauthorized(&self) -> bool {
-        matches!(
-            self,
-            RegistryError::Status { status: 401, .. } | RegistryError::Refused { status: 401, .. }
-        )
+        matches!(self, RegistryError::Status { status: 401, .. } | RegistryError::Refused { status: 401, .. })
     }
 
     pub fn is_not_found(&self) -> bool {
-        matches!(
-            self,
-            RegistryError::Status { status: 404, .. } | RegistryError::Refused { status: 404, .. }
-        )
+        matches!(self, RegistryError::Status { status: 404, .. } | RegistryError::Refused { status: 404, .. })
     }
 
     /// What an answer other than success says.
@@ -119,8 +117,7 @@ impl RegistryError {
         {
             return RegistryError::Refused { code, message, status: 401 };
         }
-        let detail =
-            serde_json::from_slice::<Envelope>(body).ok().and_then(|e| e.errors.into_iter().next());
+        let detail = serde_json::from_slice::<Envelope>(body).ok().and_then(|e| e.errors.into_iter().next());
         match detail {
             Some(detail) => RegistryError::Refused {
                 message: detail.message.filter(|m| !m.is_empty()).unwrap_or_else(|| spoken(&detail.code)),
@@ -141,12 +138,8 @@ impl RegistryError {
 
     /// What a request that got no answer says, as Go's HTTP client says it.
     pub fn from_request(method: &'static str, url: &str, error: &reqwest::Error) -> RegistryError {
-        let connect = |why: String, retry: bool| RegistryError::Connect {
-            method,
-            url: url.to_owned(),
-            why,
-            retry,
-        };
+        let connect =
+            |why: String, retry: bool| RegistryError::Connect { method, url: url.to_owned(), why, retry };
         let chain = causes(error);
         let address = error.url().map(host_and_port).unwrap_or_else(|| url.to_owned());
         let has = |text: &str| chain.iter().any(|cause| cause.contains(text));
@@ -179,15 +172,26 @@ impl RegistryError {
                 message: "authentication required".to_owned(),
                 status: 401,
             },
-            OciDistributionError::RegistryError { envelope, .. } => match envelope.errors.into_iter().next() {
-                Some(first) => {
-                    let status = status_of(&first.code);
-                    let code = spoken(serde_json::to_value(&first.code).ok().as_ref().and_then(|v| v.as_str()).unwrap_or("unknown"));
-                    let message = if first.message.is_empty() { code.clone() } else { first.message };
-                    RegistryError::Refused { code, message, status }
+            OciDistributionError::RegistryError { envelope, .. } => {
+                match envelope.errors.into_iter().next() {
+                    Some(first) => {
+                        let status = status_of(&first.code);
+                        let code = spoken(
+                            serde_json::to_value(&first.code)
+                                .ok()
+                                .as_ref()
+                                .and_then(|v| v.as_str())
+                                .unwrap_or("unknown"),
+                        );
+                        let message = if first.message.is_empty() { code.clone() } else { first.message };
+                        RegistryError::Refused { code, message, status }
+                    }
+                    None => RegistryError::Protocol {
+                        what: "the answer",
+                        why: "an error without a reason".to_owned(),
+                    },
                 }
-                None => RegistryError::Protocol { what: "the answer", why: "an error without a reason".to_owned() },
-            },
+            }
             OciDistributionError::ServerError { code, message, .. } => {
                 let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 RegistryError::from_answer(status, &HeaderMap::new(), message.as_bytes())
@@ -235,5 +239,5 @@ fn host_and_port(url: &reqwest::Url) -> String {
 
 /// What an error says, and what its causes say.
 fn causes(error: &(dyn StdError + 'static)) -> Vec<String> {
-    std::iter::successors(Some(error), |e| e.source()).map(ToString::to_string).collect()
+    std::iter::successors(Some(error), |e| (*e).source()).map(ToString::to_string).collect()
 }

@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
-use oci_client::client::{BlobResponse, Certificate, CertificateEncoding, ClientConfig, ClientProtocol, LayerDescriptor};
+use oci_client::client::{
+    BlobResponse, Certificate, CertificateEncoding, ClientConfig, ClientProtocol, LayerDescriptor,
+};
 use oci_client::secrets::RegistryAuth;
 use oci_client::token_cache::{RegistryOperation, RegistryToken, RegistryTokenType};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, LINK, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -338,7 +340,7 @@ impl Session {
         }
     }
 
-    async fn forget_token(&self) {
+    pub async fn forget_token(&self) {
         *self.token.lock().await = None;
     }
 
@@ -392,20 +394,27 @@ impl Session {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(RegistryError::Protocol { what: "the challenge", why: realm.to_owned() });
         }
-        if self.base.starts_with("https:") && url.scheme() == "http" && self.credentials != Credentials::Anonymous {
+        if self.base.starts_with("https:")
+            && url.scheme() == "http"
+            && self.credentials != Credentials::Anonymous
+        {
             return Err(RegistryError::ClearText(realm.to_owned()));
         }
         let scopes = self.scopes();
         let mut attempt = 0;
         let answer = loop {
             let request = match &self.credentials {
-                Credentials::Identity(refresh) => self.http.post(url.clone()).header("content-type", "application/x-www-form-urlencoded").body(form(&[
-                    ("grant_type", "refresh_token"),
-                    ("client_id", "coracle"),
-                    ("service", service.unwrap_or_default()),
-                    ("scope", &scopes.join(" ")),
-                    ("refresh_token", refresh),
-                ])),
+                Credentials::Identity(refresh) => self
+                    .http
+                    .post(url.clone())
+                    .header("content-type", "application/x-www-form-urlencoded")
+                    .body(form(&[
+                        ("grant_type", "refresh_token"),
+                        ("client_id", "coracle"),
+                        ("service", service.unwrap_or_default()),
+                        ("scope", &scopes.join(" ")),
+                        ("refresh_token", refresh),
+                    ])),
                 other => {
                     let mut query = url.query_pairs_mut();
                     query.clear().extend_pairs(Url::parse(realm).iter().flat_map(|u| u.query_pairs()));
@@ -472,12 +481,9 @@ fn stream_error(url: &str, expected: Digest, error: std::io::Error) -> RegistryE
             }
             other => other,
         },
-        None => RegistryError::Connect {
-            method: "Get",
-            url: url.to_owned(),
-            why: error.to_string(),
-            retry: true,
-        },
+        None => {
+            RegistryError::Connect { method: "Get", url: url.to_owned(), why: error.to_string(), retry: true }
+        }
     }
 }
 
@@ -571,6 +577,13 @@ fn http_client(
     build(None)
         .or_else(|_| build(Some(certs::NOBODY)))
         .map_err(|e| RegistryError::from_request("Get", &format!("https://{host}/v2/"), &e))
+}
+
+/// A client for a URL that is no registry's.
+pub(super) fn plain_client(url: &str, settings: &Settings) -> Result<reqwest::Client, RegistryError> {
+    let parsed =
+        Url::parse(url).map_err(|e| RegistryError::Protocol { what: "the URL", why: e.to_string() })?;
+    http_client(parsed.host_str().unwrap_or_default(), &[], settings)
 }
 
 fn oci_client(

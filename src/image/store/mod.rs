@@ -19,7 +19,7 @@ mod names;
 mod remove;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
 
@@ -125,6 +125,19 @@ pub enum ImageError {
     Manifest(#[from] ManifestError),
     #[error(transparent)]
     Layer(#[from] LayerError),
+}
+
+impl ImageError {
+    /// Whether what a name leads to is missing or not what it should be.
+    fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            ImageError::MissingBlob(_)
+                | ImageError::Damaged { .. }
+                | ImageError::NotAnImage(_)
+                | ImageError::Manifest(_)
+        )
+    }
 }
 
 /// Everything that names lead to, by manifest.
@@ -403,16 +416,6 @@ impl ImageStore {
         let file = self.lock_file()?;
         file.lock().map_err(|source| self.lock_error(source))?;
         Ok(file)
-    }
-
-    /// The lock, if nobody has it now.
-    fn try_lock_alone(&self) -> Result<Option<File>, ImageError> {
-        let file = self.lock_file()?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(source)) => Err(self.lock_error(source)),
-        }
     }
 }
 

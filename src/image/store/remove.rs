@@ -1,13 +1,13 @@
 //! `rmi`: Docker's rules for what may go (its `daemon/images/image_delete.go`), and the collecting of
 //! what nothing leads to any more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
 use super::names::Origin;
 use super::{Image, ImageError, ImageStore, InUse, full_id};
 use crate::digest::Digest;
-use crate::image::Reference;
+use crate::image::{ImageConfig, Reference};
 use crate::layer::DiffId;
 
 /// What came of removing a name or an image, in the order Docker prints it.
@@ -37,6 +37,13 @@ struct Plan {
     delete: bool,
 }
 
+/// What must stay.
+#[derive(Default)]
+struct Live {
+    blobs: HashSet<Digest>,
+    layers: HashSet<DiffId>,
+}
+
 impl ImageStore {
     /// `rmi NAME`: removes the name, and the image when it was the last one and no pin of a container
     /// needs it. `in_use` is asked for the containers once nobody can `hold` an image any more.
@@ -49,7 +56,10 @@ impl ImageStore {
     ) -> Result<Vec<Removed>, ImageError> {
         let _lock = self.lock_alone()?;
         let pins = in_use();
-        let found = self.find(name)?;
+        let found = match self.find(name) {
+            Err(error) if error.is_damage() => return self.untag_damaged(name, error, &pins),
+            found => found?,
+        };
         if found.read_only {
             return Err(ImageError::ReadOnly(name.to_owned()));
         }
@@ -79,7 +89,7 @@ impl ImageStore {
             for manifest in &manifests {
                 self.forget_untagged(manifest)?;
             }
-            let gone = self.collect(pins)?;
+            let gone = self.collect_or_leave(pins);
             done.push(Removed::Deleted(image.id));
             done.extend(
                 chain_ids(&image.layers)
@@ -89,6 +99,31 @@ impl ImageStore {
             );
         }
         Ok(done)
+    }
+
+    /// A name that leads to something damaged can still be taken away.
+    fn untag_damaged(
+        &self,
+        name: &str,
+        error: ImageError,
+        pins: &[InUse],
+    ) -> Result<Vec<Removed>, ImageError> {
+        let Ok(name) = Reference::parse(name) else { return Err(error) };
+        let mut repository = self.own.repository(&name)?;
+        if repository.unset(&name).is_none() {
+            return Err(error);
+        }
+        self.own.save(&repository)?;
+        self.collect_or_leave(pins);
+        Ok(vec![Removed::Untagged(name.familiar())])
+    }
+
+    /// The removal itself is done by now: what cannot be collected stays for the next one.
+    fn collect_or_leave(&self, pins: &[InUse]) -> BTreeSet<DiffId> {
+        self.collect(pins).unwrap_or_else(|error| {
+            tracing::debug!(%error, "nothing was collected");
+            BTreeSet::new()
+        })
     }
 
     /// Names of the own store that lead to this image by any manifest.
@@ -112,47 +147,54 @@ impl ImageStore {
     /// Removes blobs and layers of the own store that no name, no nameless image, no pin and no lease
     /// leads to: what a crash or a refused transfer left, too. The lock must be held.
     fn collect(&self, pins: &[InUse]) -> Result<BTreeSet<DiffId>, ImageError> {
-        let mut manifests = BTreeSet::new();
-        let mut blobs = BTreeSet::new();
-        for repository in self.own.all()? {
-            manifests.extend(repository.tags.values());
-            manifests.extend(repository.digests.values());
-            blobs.extend(repository.digests.keys());
-        }
-        manifests.extend(self.own.untagged()?.images.into_keys());
-        let mut layers: BTreeSet<DiffId> = BTreeSet::new();
-        for pin in pins {
-            blobs.insert(pin.image.id);
-            // A pin's manifest may be gone with its image; then nothing is lost by not finding it.
-            blobs.insert(pin.image.manifest);
-            layers.extend(&pin.image.layers);
-        }
-        for digest in manifests {
-            let (_, manifest) = self.manifest(&digest)?;
-            let config = crate::image::ImageConfig::parse(&self.blobs.read(&manifest.config.digest)?)?;
-            layers.extend(config.layers());
-            blobs.insert(digest);
-            blobs.insert(manifest.config.digest);
-        }
-        self.blobs.collect(|digest| blobs.contains(digest))?;
+        let live = self.live(pins)?;
+        self.blobs.collect(|digest| live.blobs.contains(digest))?;
         let mut gone = BTreeSet::new();
-        for layer in self.layers.list()? {
-            if !layers.contains(&layer) {
-                self.layers.remove(&layer)?;
-                self.forms.forget(&layer);
-                gone.insert(layer);
-            }
+        for (layer, _) in self.layers.collect(|| Ok::<_, ImageError>(live.layers))? {
+            self.forms.forget(&layer);
+            gone.insert(layer);
         }
         Ok(gone)
     }
 
-    /// Collects now what a failed transfer may have left. Not while somebody else changes names: the
-    /// next removal does it then.
-    pub fn sweep(&self, in_use: &mut dyn FnMut() -> Vec<InUse>) -> Result<(), ImageError> {
-        match self.try_lock_alone()? {
-            Some(_lock) => self.collect(&in_use()).map(drop),
-            None => Ok(()),
+    /// Everything that names, nameless images and pins lead to. A manifest or config that cannot be read
+    /// is an error: nothing may go while it is unknown what is needed.
+    fn live(&self, pins: &[InUse]) -> Result<Live, ImageError> {
+        let mut manifests = BTreeSet::new();
+        let mut live = Live::default();
+        for repository in self.own.all()? {
+            manifests.extend(repository.tags.values());
+            manifests.extend(repository.digests.values());
+            live.blobs.extend(repository.digests.keys());
         }
+        manifests.extend(self.own.untagged()?.images.into_keys());
+        for pin in pins {
+            live.blobs.extend([pin.image.id, pin.image.manifest]);
+            live.layers.extend(&pin.image.layers);
+        }
+        for digest in manifests {
+            let (_, manifest) = self.manifest(&digest)?;
+            let config = ImageConfig::parse(&self.blobs.read(&manifest.config.digest)?)?;
+            live.layers.extend(config.layers());
+            live.blobs.extend([digest, manifest.config.digest]);
+        }
+        Ok(live)
+    }
+
+    /// Gives up layers that came for an image which never was entered, unless something leads to them.
+    pub fn discard(
+        &self,
+        layers: HashSet<DiffId>,
+        in_use: &mut dyn FnMut() -> Vec<InUse>,
+    ) -> Result<(), ImageError> {
+        if layers.is_empty() {
+            return Ok(());
+        }
+        let _lock = self.lock_alone()?;
+        let live = self.live(&in_use())?;
+        let all = self.layers.list()?;
+        let kept = all.into_iter().filter(|layer| !layers.contains(layer) || live.layers.contains(layer));
+        self.layers.collect(|| Ok::<_, ImageError>(kept.collect())).map(drop)
     }
 }
 
@@ -277,7 +319,6 @@ fn chain_ids(layers: &[DiffId]) -> Vec<(DiffId, Digest)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::ImageConfig;
 
     fn image(names: &[&str]) -> Image {
         Image {
