@@ -1,11 +1,18 @@
 //! Verbs on images: what every door calls to pull, push, load, save, import, tag, list, show and remove.
 
+use std::collections::HashMap;
+use std::error::Error as StdError;
 use std::io::{Read, Write};
 
+use serde_json::{Value, json};
+
 use crate::digest::Digest;
-use crate::engine::{Engine, Result};
-use crate::image::store::Removed;
-use crate::image::{Image, Platform, Progress, Reference};
+use crate::engine::{Engine, Error, Kind, Result};
+use crate::image::archive::{self, ArchiveError, Import, Selected};
+use crate::image::registry::{self, PullOutcome, PushOutcome, RegistryError, Settings};
+use crate::image::store::{InUseError, Removed};
+use crate::image::{Image, ImageError, Platform, Progress, Reference};
+use crate::layer::DiffId;
 
 /// `pull`.
 #[derive(Debug, Clone, Default)]
@@ -88,7 +95,6 @@ pub struct HistoryLine {
     pub tags: Vec<Reference>,
 }
 
-#[allow(unused_variables)]
 impl Engine {
     /// Downloads `name` from its registry; it becomes visible when it is complete. Docker's lines
     /// (`12: Pulling from library/debian` to `Status: …`) go to `progress`; the last line, the full
@@ -97,7 +103,10 @@ impl Engine {
     /// # Errors
     /// Docker's words, with `NotFound`, `Unauthorized`, `Unavailable` or `System`.
     pub fn pull(&self, name: &Reference, options: &PullOptions, progress: &dyn Progress) -> Result<Pulled> {
-        todo!("image")
+        let settings = Settings::from_environment();
+        registry::pull(&self.images, name, options.platform.as_ref(), &settings, progress)
+            .map(Pulled::from)
+            .map_err(registry_error)
     }
 
     /// `pull -a`: every tag of the repository.
@@ -107,18 +116,47 @@ impl Engine {
         options: &PullOptions,
         progress: &dyn Progress,
     ) -> Result<Vec<Pulled>> {
-        todo!("image")
+        let settings = Settings::from_environment();
+        registry::pull_all_tags(&self.images, repository, options.platform.as_ref(), &settings, progress)
+            .map(|all| all.into_iter().map(Pulled::from).collect())
+            .map_err(registry_error)
     }
 
     /// Uploads the image that `name` stands for to the registry that `name` says. All lines go to
     /// `progress`, the last one (`12: digest: sha256:… size: 529`) too.
     pub fn push(&self, name: &Reference, progress: &dyn Progress) -> Result<Pushed> {
-        todo!("image")
+        if name.digest.is_some() {
+            return Err(registry_error(RegistryError::PushDigest));
+        }
+        let image = self.image_to_push(name)?;
+        progress.line(&format!("The push refers to repository [{}]", name.repository()));
+        self.push_one(&image, name, progress)
     }
 
     /// `push -a`: every tag of the repository that is here.
     pub fn push_all_tags(&self, repository: &Reference, progress: &dyn Progress) -> Result<Vec<Pushed>> {
-        todo!("image")
+        let tags = self.images.tags(repository).map_err(image_error)?;
+        if tags.is_empty() {
+            return Err(registry_error(RegistryError::NothingToPush(repository.familiar_name())));
+        }
+        progress.line(&format!("The push refers to repository [{}]", repository.repository()));
+        tags.iter().map(|name| self.push_one(&self.image_to_push(name)?, name, progress)).collect()
+    }
+
+    fn image_to_push(&self, name: &Reference) -> Result<Image> {
+        match self.images.resolve(name).map_err(image_error)? {
+            Some(_) => self.images.find(&name.to_string()).map_err(image_error),
+            None => Err(registry_error(RegistryError::NothingToPush(name.familiar()))),
+        }
+    }
+
+    fn push_one(&self, image: &Image, name: &Reference, progress: &dyn Progress) -> Result<Pushed> {
+        let settings = Settings::from_environment();
+        let PushOutcome { reference, digest, size } =
+            registry::push(&self.images, image, name, &settings, progress).map_err(registry_error)?;
+        // The repository's digest now leads here, as after a pull.
+        self.images.know_digest(&reference, digest, image).map_err(image_error)?;
+        Ok(Pushed { reference, digest, size })
     }
 
     /// Takes images from an archive as `docker save` or OCI tools write it, from a file or a pipe,
@@ -129,13 +167,52 @@ impl Engine {
         platform: Option<&Platform>,
         progress: &dyn Progress,
     ) -> Result<Vec<Loaded>> {
-        todo!("image")
+        let loaded = archive::load(&self.images, archive, platform, progress, &mut || self.in_use());
+        let mut lines = Vec::new();
+        for image in loaded.map_err(archive_error)? {
+            match image.names.is_empty() {
+                true => lines.push(Loaded::Id(image.image.id)),
+                false => lines.extend(image.names.into_iter().map(Loaded::Name)),
+            }
+        }
+        Ok(lines)
     }
 
     /// Writes an archive of the images named (names or ids; a bare repository name stands for all its
     /// tags) that Docker and OCI tools read. All names are looked up before the first byte is written.
     pub fn save(&self, names: &[String], platform: Option<&Platform>, archive: &mut dyn Write) -> Result<()> {
-        todo!("image")
+        let mut selected: Vec<Selected> = Vec::new();
+        for name in names {
+            for (image, reference) in self.images_to_save(name)? {
+                check_platform(name, &image, platform)?;
+                let known = selected.iter().position(|s| s.image.id == image.id);
+                let entry = known.unwrap_or_else(|| {
+                    selected.push(Selected { image, names: Vec::new() });
+                    selected.len() - 1
+                });
+                let names = &mut selected[entry].names;
+                names.extend(reference.filter(|name| !names.contains(name)));
+            }
+        }
+        archive::save(&self.images, &selected, archive).map_err(archive_error)
+    }
+
+    /// Images with the name they are saved under; an id gives none.
+    fn images_to_save(&self, name: &str) -> Result<Vec<(Image, Option<Reference>)>> {
+        let parsed = Reference::parse_name(name).ok();
+        if let Some(bare) = parsed.as_ref().filter(|n| n.tag.is_none() && n.digest.is_none()) {
+            let tags = self.images.tags(bare).map_err(image_error)?;
+            if !tags.is_empty() {
+                return tags
+                    .into_iter()
+                    .map(|tag| Ok((self.find_image(&tag.to_string())?, Some(tag))))
+                    .collect();
+            }
+        }
+        let image = self.find_image(name)?;
+        let reference =
+            parsed.map(Reference::or_latest).filter(|n| n.tag.is_some() && image.names.contains(n));
+        Ok(vec![(image, reference)])
     }
 
     /// Makes an image of one layer from a tar of a root file system.
@@ -145,36 +222,203 @@ impl Engine {
         options: &ImportOptions,
         progress: &dyn Progress,
     ) -> Result<Image> {
-        todo!("image")
+        if options.reference.as_ref().is_some_and(|name| name.digest.is_some()) {
+            return Err(Error::new(Kind::InvalidParameter, "cannot import digest reference"));
+        }
+        let (tar, origin): (Box<dyn Read + Send>, String) = match source {
+            ImportSource::Stream(stream, origin) => (stream, origin),
+            ImportSource::Url(url) => {
+                let url = if url.contains("://") { url } else { format!("http://{url}") };
+                progress.line(&format!("Downloading from {url}"));
+                let body = registry::fetch(&url, &Settings::from_environment()).map_err(registry_error)?;
+                (Box::new(body), url)
+            }
+        };
+        let import = Import {
+            name: options.reference.as_ref(),
+            changes: &options.changes,
+            comment: options.message.clone().unwrap_or_else(|| format!("Imported from {origin}")),
+            platform: options.platform.as_ref(),
+        };
+        archive::import(&self.images, tar, &import).map_err(archive_error)
     }
 
     /// All images, dangling ones included, newest first.
     pub fn images(&self) -> Result<Vec<Image>> {
-        todo!("image")
+        self.images.list().map_err(image_error)
     }
 
     /// Finds by name, `name@digest`, id or unique id prefix. `NotFound` says `No such image: X`.
     pub fn find_image(&self, name: &str) -> Result<Image> {
-        todo!("image")
+        self.images.find(name).map_err(image_error)
     }
 
     /// What `image inspect` shows, in Docker's field order.
-    pub fn inspect_image(&self, name: &str) -> Result<serde_json::Value> {
-        todo!("image")
+    pub fn inspect_image(&self, name: &str) -> Result<Value> {
+        let image = self.find_image(name)?;
+        let names = self.images.names_of(&image.manifest).map_err(image_error)?;
+        let raw = self.images.config_bytes(&image.id).map_err(image_error)?;
+        // The run configuration as the image has it, unknown fields included.
+        let raw: Value = serde_json::from_slice(&raw).unwrap_or_default();
+        let (digests, tags): (Vec<_>, Vec<_>) = names.iter().partition(|name| name.digest.is_some());
+        let familiar = |list: Vec<&Reference>| list.into_iter().map(Reference::familiar).collect::<Vec<_>>();
+        let config = &image.config;
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        let last = config.history.last();
+        let mut shown = json!({
+            "Id": image.id,
+            "RepoTags": familiar(tags),
+            "RepoDigests": familiar(digests),
+            "Parent": "",
+            "Comment": last.map(|step| text(&step.comment)).unwrap_or_default(),
+            "Created": text(&config.created),
+            "DockerVersion": raw["docker_version"].as_str().unwrap_or_default(),
+            "Author": text(&config.author),
+            "Config": raw["config"],
+            "Architecture": config.architecture,
+        });
+        let fields = shown.as_object_mut().expect("made as an object above");
+        if let Some(variant) = &config.variant {
+            fields.insert("Variant".to_owned(), json!(variant));
+        }
+        let rest = json!({
+            "Os": config.os,
+            "Size": image.size,
+            "GraphDriver": { "Name": "coracle", "Data": null },
+            "RootFS": { "Type": config.rootfs.kind, "Layers": image.layers },
+            "Metadata": { "LastTagTime": "0001-01-01T00:00:00Z" },
+            "Descriptor": { "digest": image.manifest },
+        });
+        if let Value::Object(rest) = rest {
+            fields.extend(rest);
+        }
+        Ok(shown)
     }
 
     /// `tag SOURCE TARGET`: the target moves if it exists.
     pub fn tag_image(&self, source: &str, target: &str) -> Result<()> {
-        todo!("image")
+        let target = Reference::parse(target).map_err(|error| {
+            let message =
+                format!("error parsing reference: {target:?} is not a valid repository/tag: {error}");
+            Error::new(Kind::InvalidParameter, message)
+        })?;
+        if target.digest.is_some() {
+            return Err(Error::new(
+                Kind::InvalidParameter,
+                "refusing to create a tag with a digest reference",
+            ));
+        }
+        let image = self.find_image(source)?;
+        self.images.tag(&image, &target).map_err(image_error)
     }
 
-    /// `rmi NAME`. With `no_prune` layers and blobs stay until the next removal.
+    /// `rmi NAME`. An image of ours has no untagged parents, which is all that `no_prune` could keep: it
+    /// is taken for Docker's sake.
     pub fn remove_image(&self, name: &str, force: bool, no_prune: bool) -> Result<Vec<Removed>> {
-        todo!("image")
+        let _ = no_prune;
+        self.images.remove(name, force, &mut || self.in_use()).map_err(image_error)
     }
 
     /// Newest first.
     pub fn history(&self, name: &str) -> Result<Vec<HistoryLine>> {
-        todo!("image")
+        let image = self.find_image(name)?;
+        let names = self.images.names_of(&image.manifest).map_err(image_error)?;
+        let mut layers = image.layers.iter();
+        let mut sizes: HashMap<DiffId, u64> = HashMap::new();
+        let mut lines: Vec<HistoryLine> = Vec::new();
+        for step in &image.config.history {
+            let layer = if step.empty_layer { None } else { layers.next() };
+            let mut size = |id: &DiffId| *sizes.entry(*id).or_insert_with(|| self.images.layer_size(id));
+            lines.push(HistoryLine {
+                id: None,
+                created: step.created.clone(),
+                created_by: step.created_by.clone().unwrap_or_default(),
+                size: layer.map(&mut size).unwrap_or_default(),
+                comment: step.comment.clone().unwrap_or_default(),
+                tags: Vec::new(),
+            });
+        }
+        lines.reverse();
+        if let Some(newest) = lines.first_mut() {
+            newest.id = Some(image.id);
+            newest.tags = names.into_iter().filter(|name| name.tag.is_some()).collect();
+        }
+        Ok(lines)
     }
+
+    fn in_use(&self) -> std::result::Result<Vec<crate::image::store::InUse>, InUseError> {
+        self.images_in_use().map_err(InUseError::from)
+    }
+}
+
+impl From<PullOutcome> for Pulled {
+    fn from(outcome: PullOutcome) -> Pulled {
+        let PullOutcome { reference, digest, newer, image } = outcome;
+        Pulled { reference, digest, newer, image }
+    }
+}
+
+fn check_platform(name: &str, image: &Image, wanted: Option<&Platform>) -> Result<()> {
+    let config = &image.config;
+    let actual = Platform::new(&config.os, &config.architecture, config.variant.as_deref());
+    match wanted {
+        Some(wanted) if wanted.rank(&actual).is_none() => {
+            let name = name.to_owned();
+            Err(archive_error(ArchiveError::WrongPlatform { name, actual, wanted: wanted.clone() }))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The sentence of an error and its causes, as Go joins them.
+fn sentence(error: &dyn StdError) -> String {
+    let causes = std::iter::successors(Some(error), |e| (*e).source()).map(ToString::to_string);
+    let mut sentences: Vec<String> = Vec::new();
+    for cause in causes {
+        // A transparent error says what its source says.
+        if sentences.last() != Some(&cause) {
+            sentences.push(cause);
+        }
+    }
+    sentences.join(": ")
+}
+
+fn image_error(error: ImageError) -> Error {
+    let kind = match &error {
+        ImageError::NotFound(_) => Kind::NotFound,
+        ImageError::Conflict(_) => Kind::Conflict,
+        ImageError::InvalidReference(_) | ImageError::Ambiguous(_) => Kind::InvalidParameter,
+        ImageError::ReadOnly(_) => Kind::Forbidden,
+        _ => Kind::System,
+    };
+    Error::new(kind, sentence(&error))
+}
+
+fn registry_error(error: RegistryError) -> Error {
+    let kind = match error {
+        RegistryError::Image(error) => return image_error(error),
+        RegistryError::ManifestUnknown { .. }
+        | RegistryError::NameUnknown { .. }
+        | RegistryError::PullDenied { .. }
+        | RegistryError::NothingToPush(_)
+        | RegistryError::WrongPlatform { .. } => Kind::NotFound,
+        RegistryError::NoCredentials { .. } => Kind::Unauthorized,
+        RegistryError::Refused { status: 401, .. } => Kind::Unauthorized,
+        RegistryError::Refused { status: 403, .. } => Kind::Forbidden,
+        RegistryError::Connect { .. } => Kind::Unavailable,
+        RegistryError::PushDigest => Kind::InvalidParameter,
+        _ => Kind::System,
+    };
+    Error::new(kind, sentence(&error))
+}
+
+fn archive_error(error: ArchiveError) -> Error {
+    let kind = match error {
+        ArchiveError::Image(error) => return image_error(error),
+        ArchiveError::WrongPlatform { .. } | ArchiveError::NoPlatform(_) => Kind::NotFound,
+        ArchiveError::Read(_) | ArchiveError::Write(_) | ArchiveError::LayerStore(_) => Kind::System,
+        ArchiveError::Damaged(_) => Kind::System,
+        _ => Kind::InvalidParameter,
+    };
+    Error::new(kind, sentence(&error))
 }

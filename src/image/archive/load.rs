@@ -11,7 +11,7 @@ use super::{ArchiveError, DOCKER_MANIFEST_FILE, IMAGE_NAME, INDEX_FILE, REF_NAME
 use crate::digest::Digest;
 use crate::image::manifest::{Descriptor, Document, ImageIndex, Manifest, OCI_CONFIG, OCI_LAYER, SIZE_MAX};
 use crate::image::progress::{Progress, Step};
-use crate::image::store::{Image, ImageStore, InUse, NewImage};
+use crate::image::store::{AskInUse, Image, ImageStore, NewImage};
 use crate::image::{ImageConfig, Platform, Reference};
 use crate::layer::store::{Compression, Expected};
 use crate::layer::tar::{MemberKind, TarReader};
@@ -47,7 +47,7 @@ pub fn load(
     archive: Box<dyn Read + Send>,
     platform: Option<&Platform>,
     progress: &dyn Progress,
-    in_use: &mut dyn FnMut() -> Vec<InUse>,
+    in_use: AskInUse,
 ) -> Result<Vec<LoadedImage>, ArchiveError> {
     let before: HashSet<DiffId> = store.layers.list()?.into_iter().collect();
     let lease = store.layers.lease()?;

@@ -87,6 +87,12 @@ pub struct Held {
     _lock: File,
 }
 
+/// What went wrong when the containers were asked for.
+pub type InUseError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Asks for the containers; called while nobody can pin another image.
+pub type AskInUse<'a> = &'a mut dyn FnMut() -> Result<Vec<InUse>, InUseError>;
+
 /// A container that uses an image: engine tells the store, which does not know containers' store.
 #[derive(Debug, Clone)]
 pub struct InUse {
@@ -121,6 +127,8 @@ pub enum ImageError {
     NamesFile { path: PathBuf, source: serde_json::Error },
     #[error("{} has version {version}, which this coracle does not know", path.display())]
     NamesVersion { path: PathBuf, version: u32 },
+    #[error("looking for containers that use the image")]
+    InUse(#[source] InUseError),
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     #[error(transparent)]
@@ -314,6 +322,18 @@ impl ImageStore {
             }
         }
         manifests.iter().map(|m| self.load(m, false, &self.names_of(m)?)).collect()
+    }
+
+    /// Lets the repository's digest lead to the image, too: after a push, the registry knows it by that.
+    pub fn know_digest(&self, name: &Reference, digest: Digest, image: &Image) -> Result<(), ImageError> {
+        let _lock = self.lock_alone()?;
+        // Only where the name is ours and still stands for what was pushed.
+        match self.own.repository(name)?.get(name) {
+            Some(manifest) if manifest == image.manifest => {
+                self.set_name(&name.with_digest(digest), &image.manifest)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn set_name(&self, name: &Reference, manifest: &Digest) -> Result<(), ImageError> {

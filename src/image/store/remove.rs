@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
 use super::names::Origin;
-use super::{Image, ImageError, ImageStore, InUse, full_id};
+use super::{AskInUse, Image, ImageError, ImageStore, InUse, full_id};
 use crate::digest::Digest;
 use crate::image::{ImageConfig, Reference};
 use crate::layer::DiffId;
@@ -48,14 +48,9 @@ impl ImageStore {
     /// `rmi NAME`: removes the name, and the image when it was the last one and no pin of a container
     /// needs it. `in_use` is asked for the containers once nobody can `hold` an image any more.
     /// Docker's rules and conflict messages; `force` as Docker's.
-    pub fn remove(
-        &self,
-        name: &str,
-        force: bool,
-        in_use: &mut dyn FnMut() -> Vec<InUse>,
-    ) -> Result<Vec<Removed>, ImageError> {
+    pub fn remove(&self, name: &str, force: bool, in_use: AskInUse) -> Result<Vec<Removed>, ImageError> {
         let _lock = self.lock_alone()?;
-        let pins = in_use();
+        let pins = in_use().map_err(ImageError::InUse)?;
         let found = match self.find(name) {
             Err(error) if error.is_damage() => return self.untag_damaged(name, error, &pins),
             found => found?,
@@ -182,16 +177,12 @@ impl ImageStore {
     }
 
     /// Gives up layers that came for an image which never was entered, unless something leads to them.
-    pub fn discard(
-        &self,
-        layers: HashSet<DiffId>,
-        in_use: &mut dyn FnMut() -> Vec<InUse>,
-    ) -> Result<(), ImageError> {
+    pub fn discard(&self, layers: HashSet<DiffId>, in_use: AskInUse) -> Result<(), ImageError> {
         if layers.is_empty() {
             return Ok(());
         }
         let _lock = self.lock_alone()?;
-        let live = self.live(&in_use())?;
+        let live = self.live(&in_use().map_err(ImageError::InUse)?)?;
         let all = self.layers.list()?;
         let kept = all.into_iter().filter(|layer| !layers.contains(layer) || live.layers.contains(layer));
         self.layers.collect(|| Ok::<_, ImageError>(kept.collect())).map(drop)
