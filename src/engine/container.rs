@@ -18,7 +18,6 @@ use crate::engine::{Engine, Error, Kind, Result};
 use crate::image::store::{ImageError, InUse};
 use crate::image::{Image, ImageConfig, PinnedImage};
 use crate::logs::{self, json_file};
-use crate::runtime::userns::IdRanges;
 use crate::runtime::{self, PlanError};
 use crate::supervisor::attach::{self, Ended, Front};
 use crate::supervisor::client::{self, Client, ClientError};
@@ -198,7 +197,6 @@ impl Engine {
             id: id.clone(),
             attach,
             window: attach::window_size(),
-            id_note: IdRanges::of_caller().note,
             say_listening: false,
         };
         let started = client::start(paper, change.file());

@@ -16,8 +16,6 @@ pub struct Paper {
     pub attach: Option<AttachStreams>,
     /// The starter's terminal.
     pub window: Option<WindowSize>,
-    /// Why there is only one id, in a sentence for the user.
-    pub id_note: Option<String>,
     /// Whether the starter waits for `Reply::Listening`.
     pub say_listening: bool,
 }

@@ -179,7 +179,7 @@ impl Stage {
     fn launch(&self) -> Result<Running, Failure> {
         use rustix::mount::{MountPropagationFlags, mount_change};
         let (spec, id) = (&self.record.spec, &self.record.id);
-        let host = HostFacts::gather(self.paper.id_note.clone()).map_err(failed("looking at the machine"))?;
+        let host = HostFacts::gather(None).map_err(failed("looking at the machine"))?;
         let images = ImageStore::open(&self.paper.config);
         let image = images.pinned(&self.record.image).map_err(|e| Failure::system(&e))?;
         let joins = joins::find(&self.paper.config, &self.store, spec)?;
