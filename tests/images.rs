@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::harness::archive::{Pack, busybox, digest};
+use crate::harness::archive::{Pack, busybox, busybox_program, digest};
 use crate::harness::command::{output, tool};
 use crate::harness::{Coracle, DEADLINE, Entry, ImageBuilder, Tar};
 use crate::need;
@@ -368,8 +368,7 @@ fn a_dangling_image_is_listed_without_a_name() {
 #[test]
 fn a_tar_with_dot_slash_names_is_the_same_tree() {
     let c = Coracle::new();
-    let busybox =
-        std::fs::read("/bin/busybox").or_else(|_| std::fs::read("/usr/bin/busybox")).expect("busybox");
+    let busybox = busybox_program();
     let tar = Tar::of([
         Entry::directory("./"),
         Entry::directory("./bin/"),

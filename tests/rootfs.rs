@@ -3,6 +3,7 @@
 
 use std::process::Command;
 
+use crate::harness::archive::busybox_program;
 use crate::harness::command::output;
 use crate::harness::{Coracle, DEADLINE, Entry, ImageBuilder, Tar, busybox, skip};
 use crate::need;
@@ -261,8 +262,7 @@ fn extended_attributes_arrive(mode: &str) {
 
 /// A busybox under an applet's name, so that it needs no link.
 fn applet(path: &str) -> Entry {
-    let program = std::fs::read("/bin/busybox").or_else(|_| std::fs::read("/usr/bin/busybox"));
-    Entry::file(path, program.expect("busybox is installed")).mode(0o755)
+    Entry::file(path, busybox_program()).mode(0o755)
 }
 
 fn file_capabilities_work(mode: &str) {
@@ -459,8 +459,7 @@ fn an_image_without_layers_can_be_looked_at_but_not_run() {
 fn missing_directories_for_mounts_are_made() {
     // An image with a single static program has neither /proc nor /dev nor /etc.
     let c = Coracle::new();
-    let program =
-        std::fs::read("/bin/busybox").or_else(|_| std::fs::read("/usr/bin/busybox")).expect("busybox");
+    let program = busybox_program();
     c.import("bare", &Tar::of([Entry::file("busybox", program).mode(0o755)]).finish());
     let output = c.ok([
         "run",

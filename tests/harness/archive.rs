@@ -24,10 +24,19 @@ pub fn busybox() -> &'static [u8] {
     TAR.get_or_init(|| rootfs().finish())
 }
 
+/// The program, which must be linked statically: it is all there is in most images of the tests.
+pub fn busybox_program() -> Vec<u8> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let programs =
+        std::env::split_paths(&path).filter_map(|directory| std::fs::read(directory.join("busybox")).ok());
+    let is_static =
+        |program: &Vec<u8>| !program[..program.len().min(4096)].windows(9).any(|at| at == b"/ld-linux");
+    programs.into_iter().find(is_static).expect("Debian's busybox-static is installed")
+}
+
 /// The same, to go on with.
 pub fn rootfs() -> Tar {
-    let program = ["/bin/busybox", "/usr/bin/busybox"].iter().find_map(|path| std::fs::read(path).ok());
-    let program = program.expect("Debian's busybox-static is installed");
+    let program = busybox_program();
     let mut tar = Tar::of([
         Entry::directory("bin/"),
         Entry::file("bin/busybox", program).mode(0o755),
