@@ -83,7 +83,9 @@ pub fn refusal(upper: &Upper) -> Option<&'static str> {
     }
     match upper.marks() {
         super::upper::Marks::Overlayfs => None,
-        super::upper::Marks::Files => Some("the file system of the container has no user xattrs"),
+        super::upper::Marks::Files => {
+            Some("whiteouts are files in this container's upper, as its file system allows no others")
+        }
     }
 }
 

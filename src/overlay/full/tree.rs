@@ -457,7 +457,8 @@ impl Tree {
         }
         let id = self.lower.entry_of(ino).ok_or(Errno::STALE)?;
         let mut attr = self.lower.attr(id);
-        if attr.kind != FileType::Directory && !self.gone.is_empty() {
+        let changed = self.nodes.len() > 1 || !self.gone.is_empty();
+        if attr.kind != FileType::Directory && changed {
             attr.nlink = match attr.nlink {
                 1 => u32::from(!self.gone.contains(&id)),
                 _ => self.visible_names(id)?.len() as u32,
