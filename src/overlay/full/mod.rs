@@ -25,7 +25,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use fuser::{
     BsdFileFlags, CopyFileRangeFlags, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags,
-    Generation, INodeNo, KernelConfig, LockOwner, OpenFlags, ReplyAttr, ReplyCreate, ReplyData,
+    Generation, INodeNo, InitFlags, KernelConfig, LockOwner, OpenFlags, ReplyAttr, ReplyCreate, ReplyData,
     ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyLseek, ReplyOpen, ReplyStatfs,
     ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
@@ -126,6 +126,18 @@ impl FullFs {
     }
 }
 
+/// Whether our own writes keep setuid bits and file capabilities. Outside of the initial namespace they
+/// do not (the kernel asks for CAP_FSETID there), so writing, cutting and chown on the upper take the bits
+/// away as they must, and the kernel need not ask for security.capability before every single write(2).
+fn has_power_over_setuid() -> bool {
+    /// PROC_USER_INIT_INO (linux/proc_ns.h)
+    const INITIAL: u64 = 0xEFFF_FFFD;
+    match rustix::fs::stat("/proc/self/ns/user") {
+        Ok(stat) => stat.st_ino == INITIAL,
+        Err(_) => true,
+    }
+}
+
 /// What the kernel asked for, undoing fuser 0.18's reading of times before 1970: it subtracts the
 /// nanoseconds, which always count forward.
 fn timespec(time: SystemTime) -> Timespec {
@@ -169,6 +181,9 @@ fn reply_attr(answer: Answer<FileAttr>, reply: ReplyAttr) {
 impl Filesystem for FullFs {
     fn init(&mut self, _: &Request, config: &mut KernelConfig) -> io::Result<()> {
         request(config, &CACHING);
+        if !has_power_over_setuid() {
+            request(config, &[InitFlags::FUSE_HANDLE_KILLPRIV_V2]);
+        }
         // Neither can be refused: both lie within fuser's own limits.
         let _ = config.set_max_background(64);
         let _ = config.set_max_write(WRITE_MAX);
