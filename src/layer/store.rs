@@ -72,11 +72,34 @@ impl LayerStore {
     /// write the tar, build the index; synced, then renamed into place. Nothing is left of a failure. Who
     /// takes in the same layer at the same time succeeds too.
     pub fn ingest(&self, blob: impl Read + Send, expected: &Expected) -> Result<Ingested, LayerError> {
+        self.take_in(blob, expected, None)
+    }
+
+    /// Takes in a layer whose diff id is not known before: it is added to the lease before it can be seen,
+    /// and so before it can be collected.
+    pub fn ingest_leased(
+        &self,
+        blob: impl Read + Send,
+        expected: &Expected,
+        lease: &Lease,
+    ) -> Result<Ingested, LayerError> {
+        self.take_in(blob, expected, Some(lease))
+    }
+
+    fn take_in(
+        &self,
+        blob: impl Read + Send,
+        expected: &Expected,
+        lease: Option<&Lease>,
+    ) -> Result<Ingested, LayerError> {
         self.make_root()?;
         temporary::sweep(&self.root);
         let directory = TemporaryDirectory::create(&self.root, Mark::Tar)
             .map_err(|source| LayerError::Store { path: self.root.clone(), source })?;
         let (ingested, draft) = ingest::ingest(blob, expected, &directory.file)?;
+        if let Some(lease) = lease {
+            lease.add(&ingested.diff_id).map_err(LayerError::Write)?;
+        }
         self.keep(directory, &ingested.diff_id, |directory| {
             write_index(&directory.path().join("index"), &draft)?;
             directory.file.sync_all()

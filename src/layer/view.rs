@@ -110,3 +110,65 @@ fn copy_by_hand(tar: &File, target: &File, extent: Extent) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::layer::DiffId;
+    use crate::layer::index::LayerBuilder;
+    use crate::layer::tar::{Data, Member, MemberKind};
+
+    /// A file `plain` of the bytes 100..110 of its tar, and a file `sparse` of 20 bytes with two pieces.
+    fn view() -> MergedView {
+        let mut tar = tempfile::tempfile().unwrap();
+        tar.write_all(&(0..200).collect::<Vec<u8>>()).unwrap();
+        let piece = |file_offset, tar_offset, len| Extent { file_offset, tar_offset, len };
+        let sparse = Data::Sparse(vec![piece(2, 50, 3), piece(10, 60, 4)]);
+        let mut builder = LayerBuilder::new();
+        for (name, size, data) in [
+            ("plain", 10, Data::Plain { offset: 100 }),
+            ("sparse", 20, sparse),
+            ("cut", 10, Data::Plain { offset: 195 }),
+        ] {
+            builder.add(&Member { size, data, ..Member::new(name, MemberKind::File) }).unwrap();
+        }
+        let index = Index::from_draft(&builder.finish(DiffId(crate::digest::Digest::of(b"")), 200));
+        MergedView { index: Arc::new(index), tars: vec![tar] }
+    }
+
+    const SPARSE: [u8; 20] = [0, 0, 50, 51, 52, 0, 0, 0, 0, 0, 60, 61, 62, 63, 0, 0, 0, 0, 0, 0];
+
+    #[test]
+    fn every_window_of_a_file_reads_as_the_file() {
+        let view = view();
+        let plain: Vec<u8> = (100..110).collect();
+        for (name, content) in [("plain", &plain[..]), ("sparse", &SPARSE)] {
+            let id = view.index.find(name.as_bytes()).unwrap();
+            for start in 0..content.len() + 3 {
+                for len in 0..content.len() + 3 {
+                    let mut out = vec![0xee; len];
+                    let got = view.read_at(id, &mut out, start as u64).unwrap();
+                    let expected = content.get(start..).unwrap_or_default();
+                    assert_eq!(out[..got], expected[..len.min(expected.len())], "{name} {start} {len}");
+                }
+            }
+            let copy = tempfile::tempfile().unwrap();
+            view.copy_to(id, &copy).unwrap();
+            let mut copied = vec![0; content.len()];
+            copy.read_exact_at(&mut copied, 0).unwrap();
+            assert_eq!((copied.as_slice(), copy.metadata().unwrap().len()), (content, content.len() as u64));
+        }
+    }
+
+    #[test]
+    fn a_tar_that_lacks_bytes_is_an_error() {
+        let view = view();
+        let id = view.index.find(b"cut").unwrap();
+        assert!(view.read(id, 100).is_err());
+        assert!(view.copy_to(id, &tempfile::tempfile().unwrap()).is_err());
+        assert_eq!(view.read(id, 5).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        assert!(view.read(EntryId::ROOT, 5).is_err());
+    }
+}

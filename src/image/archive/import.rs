@@ -9,7 +9,7 @@ use crate::image::config::{History, ImageConfig, RootFs, RunConfig};
 use crate::image::manifest::{Descriptor, Manifest, OCI_CONFIG, OCI_LAYER};
 use crate::image::store::{Image, ImageStore, NewImage};
 use crate::image::{Platform, Reference};
-use crate::layer::store::{Expected, LayerError};
+use crate::layer::store::Expected;
 
 /// What the image shall be besides its files.
 #[derive(Debug, Default)]
@@ -30,8 +30,7 @@ pub fn import(store: &ImageStore, tar: impl Read + Send, import: &Import) -> Res
         change::apply(&mut run, change)?;
     }
     let lease = store.layers.lease()?;
-    let layer = store.layers.ingest(tar, &Expected::default())?;
-    lease.add(&layer.diff_id).map_err(LayerError::Write)?;
+    let layer = store.layers.ingest_leased(tar, &Expected::default(), &lease)?;
     let platform = import.platform.cloned().unwrap_or_else(Platform::host);
     let now = jiff::Timestamp::now().to_string();
     let config = ImageConfig {

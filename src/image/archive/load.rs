@@ -160,8 +160,7 @@ impl Contents<'_> {
         let mut reader =
             Watched { input: data, done: 0, total: size, shown: &shown, progress: self.progress };
         let expected = Expected { blob: promised, blob_size: Some(size), diff_id: None };
-        let ingested = self.store.layers.ingest(&mut reader, &expected)?;
-        self.lease.add(&ingested.diff_id).map_err(crate::layer::store::LayerError::Write)?;
+        let ingested = self.store.layers.ingest_leased(&mut reader, &expected, &self.lease)?;
         self.progress.layer(&shown, Step::Loaded);
         self.layers.insert(name, Layer { id: ingested.diff_id, size: ingested.size });
         Ok(())
