@@ -148,23 +148,20 @@ pub fn start(mut paper: Paper, alive: BorrowedFd<'_>) -> Result<Client, ClientEr
     paper.say_listening = making.is_some();
     let paper = paper_file(&paper)?;
     let inherited = [theirs.as_fd(), alive];
-    let stage = match join {
+    let spawned = match join {
         Some(fd) => userns::spawn_stage(STAGE, paper.as_fd(), &inherited, Some(fd.as_fd()))
             // It may have gone between the look and the joining.
             .or_else(|_| userns::spawn_stage(STAGE, paper.as_fd(), &inherited, None)),
         None => userns::spawn_stage(STAGE, paper.as_fd(), &inherited, None),
     };
-    let stage = stage.map_err(ClientError::Start)?;
+    spawned.map_err(ClientError::Start)?;
     drop(theirs);
     let mut client = Client::new(ours);
     loop {
         match client.receive()? {
             Reply::Listening => making = None,
             Reply::Started => break,
-            Reply::Failed(mut failure) => {
-                failure.hint = failure.hint.or(stage.note);
-                return Err(failure.into());
-            }
+            Reply::Failed(failure) => return Err(failure.into()),
             // Output cannot come before `Started`.
             _ => return Err(ClientError::Ended),
         }
