@@ -2,6 +2,7 @@
 //! floors. A module imports from floors below its own (ARCHITECTURE.md draws the picture).
 
 #![deny(unsafe_code)]
+#![recursion_limit = "256"] // json!() of Docker's long objects
 
 // doors
 pub mod cli; // docker's command line; ui/ inside draws tables, progress and the terminal

@@ -3,6 +3,7 @@
 pub mod container;
 pub mod error;
 pub mod image;
+pub mod inspect;
 pub mod system;
 
 pub use error::{Error, Kind, Result};

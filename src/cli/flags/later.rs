@@ -1,0 +1,146 @@
+//! Flags of Docker that coracle understands but cannot honour yet: each is refused with the reason, never
+//! ignored. They do not show in `--help`.
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::cli::failure::{Failure, Result};
+
+const LIMITS: &str = "resource limits are not there yet; start it under systemd-run or ulimit to limit it";
+const DEVICES: &str = "limits on devices are not there yet";
+const PORTS: &str =
+    "published ports are not there yet; with --network host the container's ports are the host's";
+const NETWORKS: &str = "networks of their own are not there yet; use --network host or --network none";
+const HEALTH: &str = "health checks are not there yet; use exec from a timer of your own";
+const WINDOWS: &str = "it means something on Windows only";
+const REALTIME: &str = "it exists in cgroup v1 only, which nobody delegates to users";
+const VOLUMES: &str = "volumes are not there yet; mount directories with -v /path:/path";
+
+/// What a flag takes.
+enum Takes {
+    Nothing,
+    Value,
+    List,
+}
+use Takes::*;
+
+/// Long name, short name, what it takes, values that ask for nothing, why not.
+type Refused = (&'static str, Option<char>, Takes, &'static [&'static str], &'static str);
+
+#[rustfmt::skip]
+const FLAGS: &[Refused] = &[
+    ("blkio-weight", None, Value, &["0"], LIMITS),
+    ("blkio-weight-device", None, List, &[], LIMITS),
+    ("cgroup-parent", None, Value, &[""], "cgroups are not managed yet"),
+    ("cpu-count", None, Value, &["0"], WINDOWS),
+    ("cpu-percent", None, Value, &["0"], WINDOWS),
+    ("cpu-period", None, Value, &["0"], LIMITS),
+    ("cpu-quota", None, Value, &["0", "-1"], LIMITS),
+    ("cpu-rt-period", None, Value, &["0"], REALTIME),
+    ("cpu-rt-runtime", None, Value, &["0"], REALTIME),
+    ("cpu-shares", Some('c'), Value, &["0"], LIMITS),
+    ("cpus", None, Value, &["", "0"], LIMITS),
+    ("cpuset-cpus", None, Value, &[""], "it is not there yet; taskset limits a program to processors"),
+    ("cpuset-mems", None, Value, &[""], "it is not there yet; numactl limits a program to nodes"),
+    ("device-cgroup-rule", None, List, &[], "only root may filter devices; the user's own permissions apply"),
+    ("device-read-bps", None, List, &[], DEVICES),
+    ("device-read-iops", None, List, &[], DEVICES),
+    ("device-write-bps", None, List, &[], DEVICES),
+    ("device-write-iops", None, List, &[], DEVICES),
+    ("expose", None, List, &[], PORTS),
+    ("gpus", None, Value, &[""], "it is not there yet; give the devices with --device"),
+    ("health-cmd", None, Value, &[""], HEALTH),
+    ("health-interval", None, Value, &["0", "0s"], HEALTH),
+    ("health-retries", None, Value, &["0"], HEALTH),
+    ("health-start-interval", None, Value, &["0", "0s"], HEALTH),
+    ("health-start-period", None, Value, &["0", "0s"], HEALTH),
+    ("health-timeout", None, Value, &["0", "0s"], HEALTH),
+    ("io-maxbandwidth", None, Value, &["0"], WINDOWS),
+    ("io-maxiops", None, Value, &["0"], WINDOWS),
+    ("ip", None, Value, &[""], NETWORKS),
+    ("ip6", None, Value, &[""], NETWORKS),
+    ("isolation", None, Value, &["", "default"], WINDOWS),
+    ("kernel-memory", None, Value, &["0"], "the kernel has dropped it"),
+    ("link", None, List, &[], NETWORKS),
+    ("link-local-ip", None, List, &[], NETWORKS),
+    ("mac-address", None, Value, &[""], NETWORKS),
+    ("memory", Some('m'), Value, &["0"], LIMITS),
+    ("memory-reservation", None, Value, &["0"], LIMITS),
+    ("memory-swap", None, Value, &["0"], LIMITS),
+    ("memory-swappiness", None, Value, &["-1"], REALTIME),
+    ("network-alias", None, List, &[], NETWORKS),
+    ("oom-kill-disable", None, Nothing, &[], REALTIME),
+    ("pids-limit", None, Value, &["0", "-1"], LIMITS),
+    ("publish", Some('p'), List, &[], PORTS),
+    ("publish-all", Some('P'), Nothing, &[], PORTS),
+    ("runtime", None, Value, &[""], "coracle is the runtime itself and calls no other"),
+    ("use-api-socket", None, Nothing, &[], "the Engine API is not there yet"),
+    ("volume-driver", None, Value, &["", "local"], VOLUMES),
+    ("volumes-from", None, List, &[], VOLUMES),
+];
+
+/// The refused flags that were given.
+#[derive(Debug, Clone, Default)]
+pub struct Later(Vec<(&'static str, String)>);
+
+impl Later {
+    /// Fails when one of them asks for something.
+    pub fn refuse(&self) -> Result<()> {
+        for (name, value) in &self.0 {
+            let (.., neutral, why) =
+                FLAGS.iter().find(|(flag, ..)| flag == name).expect("it is in the table");
+            if !neutral.contains(&value.as_str()) {
+                return Err(not_yet(name, why));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `--memory: reason`, status 125.
+pub fn not_yet(flag: &str, why: &str) -> Failure {
+    Failure::usage(format!("--{flag}: {why}"))
+}
+
+impl clap::FromArgMatches for Later {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Later, clap::Error> {
+        let mut given = Vec::new();
+        for (name, _, takes, ..) in FLAGS {
+            match takes {
+                Nothing if matches.get_flag(name) => given.push((*name, "true".to_owned())),
+                Nothing => {}
+                Value | List => {
+                    let values = matches.get_many::<String>(name).unwrap_or_default();
+                    given.extend(values.map(|value| (*name, value.clone())));
+                }
+            }
+        }
+        Ok(Later(given))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Later::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl clap::Args for Later {
+    fn augment_args(command: Command) -> Command {
+        command.args(FLAGS.iter().map(|(name, short, takes, ..)| {
+            let action = match takes {
+                Nothing => ArgAction::SetTrue,
+                Value => ArgAction::Set,
+                List => ArgAction::Append,
+            };
+            let arg = Arg::new(*name).long(*name).action(action).hide(true);
+            let arg = if *name == "network-alias" { arg.alias("net-alias") } else { arg };
+            match short {
+                Some(short) => arg.short(*short),
+                None => arg,
+            }
+        }))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Later::augment_args(command)
+    }
+}

@@ -1,0 +1,508 @@
+//! The flags that `run` and `create` share, and how they become a [`ContainerSpec`].
+//!
+//! What a flag's text means is read while the command line is parsed, so that mistakes are told as Docker
+//! tells them (`invalid argument ... for ... flag`); what only shows when flags stand together, or needs
+//! files, is decided in [`ContainerFlags::into_spec`].
+
+pub mod environment;
+mod later;
+mod mounts;
+mod security;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use super::client_config::ClientConfig;
+use super::failure::{Failure, Result};
+use super::ui::units::{go_int, ram_in_bytes};
+use crate::container::spec::{
+    AttachStreams, Bytes, DeviceSpec, LogDriver, LogSpec, NamespaceMode, NetworkMode, OverlayChoice, Ulimit,
+    UserNamespaceMode,
+};
+use crate::container::{ContainerName, ContainerSpec};
+use crate::engine::container::PullPolicy;
+use crate::image::Platform;
+use mounts::MountFlag;
+
+#[derive(Debug, Clone, clap::Args)]
+pub struct ContainerFlags {
+    /// Add a custom host-to-IP mapping (host:ip)
+    #[arg(long, value_name = "list", value_parser = values::extra_host)]
+    pub add_host: Vec<(String, String)>,
+    /// Add an annotation to the container
+    #[arg(long, value_name = "map", value_parser = values::key_value)]
+    pub annotation: Vec<(String, String)>,
+    /// Attach to STDIN, STDOUT or STDERR
+    #[arg(short = 'a', long, value_name = "list", value_parser = values::stream)]
+    pub attach: Vec<values::Stream>,
+    /// Add Linux capabilities
+    #[arg(long, value_name = "list")]
+    pub cap_add: Vec<String>,
+    /// Drop Linux capabilities
+    #[arg(long, value_name = "list")]
+    pub cap_drop: Vec<String>,
+    /// Cgroup namespace to use (host|private)
+    #[arg(long, value_name = "string")]
+    pub cgroupns: Option<String>,
+    /// Write the container ID to the file
+    #[arg(long, value_name = "string")]
+    pub cidfile: Option<PathBuf>,
+    /// Add a host device to the container
+    #[arg(long, value_name = "list", value_parser = values::device)]
+    pub device: Vec<DeviceSpec>,
+    /// Set custom DNS servers
+    #[arg(long, value_name = "list", value_parser = values::dns)]
+    pub dns: Vec<IpAddr>,
+    /// Set DNS options
+    #[arg(long, alias = "dns-opt", value_name = "list")]
+    pub dns_option: Vec<String>,
+    /// Set custom DNS search domains
+    #[arg(long, value_name = "list", value_parser = values::dns_search)]
+    pub dns_search: Vec<String>,
+    /// Container NIS domain name
+    #[arg(long, value_name = "string")]
+    pub domainname: Option<String>,
+    /// Overwrite the default ENTRYPOINT of the image
+    #[arg(long, value_name = "string")]
+    pub entrypoint: Option<String>,
+    /// Set environment variables
+    #[arg(short = 'e', long, value_name = "list", value_parser = environment::variable)]
+    pub env: Vec<String>,
+    /// Read in a file of environment variables
+    #[arg(long, value_name = "list")]
+    pub env_file: Vec<PathBuf>,
+    /// Add additional groups to join
+    #[arg(long, value_name = "list")]
+    pub group_add: Vec<String>,
+    /// Container host name
+    #[arg(short = 'h', long, value_name = "string")]
+    pub hostname: Option<String>,
+    /// Run an init inside the container that forwards signals and reaps processes
+    #[arg(long)]
+    pub init: bool,
+    /// Keep STDIN open even if not attached
+    #[arg(short = 'i', long)]
+    pub interactive: bool,
+    /// IPC mode to use
+    #[arg(long, value_name = "string")]
+    pub ipc: Option<String>,
+    /// Set meta data on a container
+    #[arg(short = 'l', long, value_name = "list", value_parser = values::label)]
+    pub label: Vec<(String, String)>,
+    /// Read in a line delimited file of labels
+    #[arg(long, value_name = "list")]
+    pub label_file: Vec<PathBuf>,
+    /// Logging driver for the container (json-file|none)
+    #[arg(long, value_name = "string")]
+    pub log_driver: Option<String>,
+    /// Log driver options
+    #[arg(long, value_name = "list", value_parser = values::key_value)]
+    pub log_opt: Vec<(String, String)>,
+    /// Attach a filesystem mount to the container
+    #[arg(long, value_name = "mount", value_parser = mounts::parse_mount)]
+    pub mount: Vec<MountFlag>,
+    /// Assign a name to the container
+    #[arg(long, value_name = "string")]
+    pub name: Option<String>,
+    /// Connect a container to a network (host|none)
+    #[arg(long, alias = "net", value_name = "network")]
+    pub network: Vec<String>,
+    /// Disable any container-specified HEALTHCHECK
+    #[arg(long)]
+    pub no_healthcheck: bool,
+    /// Tune host's OOM preferences (-1000 to 1000)
+    #[arg(long, value_name = "int", value_parser = go_int)]
+    pub oom_score_adj: Option<i64>,
+    /// PID namespace to use
+    #[arg(long, value_name = "string")]
+    pub pid: Option<String>,
+    /// Set platform if server is multi-platform capable
+    #[arg(long, value_name = "string")]
+    pub platform: Option<String>,
+    /// Give extended privileges to this container
+    #[arg(long)]
+    pub privileged: bool,
+    /// Pull image before running ("always", "missing", "never")
+    #[arg(long, value_name = "string", default_value = "missing")]
+    pub pull: String,
+    /// Suppress the pull output
+    #[arg(short = 'q', long)]
+    pub quiet: bool,
+    /// Mount the container's root filesystem as read only
+    #[arg(long)]
+    pub read_only: bool,
+    /// Restart policy to apply when a container exits
+    #[arg(long, value_name = "string", default_value = "no")]
+    pub restart: String,
+    /// Automatically remove the container and its associated anonymous volumes when it exits
+    #[arg(long)]
+    pub rm: bool,
+    /// Security options (seccomp=FILE|unconfined, no-new-privileges, systempaths=unconfined)
+    #[arg(long, value_name = "list")]
+    pub security_opt: Vec<String>,
+    /// Size of /dev/shm
+    #[arg(long, value_name = "bytes", value_parser = ram_in_bytes)]
+    pub shm_size: Option<u64>,
+    /// Signal to stop the container
+    #[arg(long, value_name = "string")]
+    pub stop_signal: Option<String>,
+    /// Timeout (in seconds) to stop a container
+    #[arg(long, value_name = "int", value_parser = go_int)]
+    pub stop_timeout: Option<i64>,
+    /// How the container writes to its root file system (overlay=hybrid|full|unpacked)
+    #[arg(long, value_name = "list", value_parser = values::key_value)]
+    pub storage_opt: Vec<(String, String)>,
+    /// Sysctl options
+    #[arg(long, value_name = "map", value_parser = values::sysctl)]
+    pub sysctl: Vec<(String, String)>,
+    /// Mount a tmpfs directory
+    #[arg(long, value_name = "list")]
+    pub tmpfs: Vec<String>,
+    /// Allocate a pseudo-TTY
+    #[arg(short = 't', long)]
+    pub tty: bool,
+    /// Ulimit options
+    #[arg(long, value_name = "ulimit", value_parser = values::ulimit)]
+    pub ulimit: Vec<Ulimit>,
+    /// Username or UID (format: <name|uid>[:<group|gid>])
+    #[arg(short = 'u', long, value_name = "string")]
+    pub user: Option<String>,
+    /// User namespace to use (host|keep-id[:uid=UID,gid=GID])
+    #[arg(long, value_name = "string")]
+    pub userns: Option<String>,
+    /// UTS namespace to use
+    #[arg(long, value_name = "string")]
+    pub uts: Option<String>,
+    /// Bind mount a directory or file of the host
+    #[arg(short = 'v', long, value_name = "list")]
+    pub volume: Vec<String>,
+    /// Working directory inside the container
+    #[arg(short = 'w', long, value_name = "string")]
+    pub workdir: Option<String>,
+    /// No image is verified by Docker's retired content trust
+    #[arg(long, action = clap::ArgAction::SetFalse, hide = true)]
+    pub disable_content_trust: bool,
+    #[command(flatten)]
+    pub later: later::Later,
+}
+
+/// `--platform`, else `$DOCKER_DEFAULT_PLATFORM`.
+pub fn platform(flag: Option<&str>) -> Result<Option<Platform>> {
+    let variable = || std::env::var("DOCKER_DEFAULT_PLATFORM").ok();
+    match flag.map(str::to_owned).or_else(variable).filter(|text| !text.is_empty()) {
+        None => Ok(None),
+        Some(text) => match text.parse() {
+            Ok(platform) => Ok(Some(platform)),
+            Err(e) => Err(Failure::usage(format!("Error response from daemon: {e}"))),
+        },
+    }
+}
+
+impl ContainerFlags {
+    /// `--pull`
+    pub fn pull_policy(&self) -> Result<PullPolicy> {
+        match self.pull.as_str() {
+            "always" => Ok(PullPolicy::Always),
+            "missing" | "" => Ok(PullPolicy::Missing),
+            "never" => Ok(PullPolicy::Never),
+            other => Err(Failure::usage(format!(
+                "invalid pull option: '{other}': must be one of \"always\", \"missing\" or \"never\""
+            ))),
+        }
+    }
+
+    /// The wish. Every mistake ends with status 125, as Docker has it for what it finds after parsing.
+    pub fn into_spec(
+        self,
+        image: String,
+        command: Vec<String>,
+        client: &ClientConfig,
+    ) -> Result<ContainerSpec> {
+        self.later.refuse()?;
+        self.check_restart()?;
+        let attach = self.attach_streams();
+        let mut mounts = mounts::volumes(&self.volume)?;
+        mounts.extend(mounts::tmpfs(&self.tmpfs)?);
+        mounts.extend(mounts::mounts(self.mount)?);
+        mounts::check_duplicates(&mounts)?;
+        let mut labels = environment::label_files(&self.label_file)?;
+        labels.extend(self.label);
+        let security = security::read(&self.security_opt)?;
+        let mut env = environment::read(&self.env_file, &self.env)?;
+        let proxies = client.proxy_variables().into_iter();
+        let unset: Vec<_> = proxies.filter(|(name, _)| !env.iter().any(|(n, _)| n == name)).collect();
+        env.extend(unset);
+        let name = match self.name.filter(|name| !name.is_empty()) {
+            None => None,
+            Some(name) => {
+                let name = ContainerName::parse(&name);
+                Some(name.map_err(|e| Failure::usage(format!("Error response from daemon: {e}")))?)
+            }
+        };
+        if let Some(signal) = self.stop_signal.as_deref()
+            && crate::sys::signal::parse(signal).is_none()
+        {
+            return Err(Failure::usage(format!("Error response from daemon: invalid signal: {signal}")));
+        }
+        Ok(ContainerSpec {
+            image,
+            platform: platform(self.platform.as_deref())?,
+            name,
+            command: (!command.is_empty()).then_some(command),
+            entrypoint: self.entrypoint.map(|word| if word.is_empty() { Vec::new() } else { vec![word] }),
+            env,
+            workdir: working_directory(self.workdir)?,
+            user: self.user.filter(|user| !user.is_empty()),
+            groups: self.group_add,
+            hostname: host_name(self.hostname)?,
+            domainname: self.domainname.filter(|name| !name.is_empty()),
+            labels: labels.into_iter().collect(),
+            annotations: self.annotation.into_iter().collect(),
+            mounts,
+            network: network(&self.network)?,
+            extra_hosts: self.add_host,
+            dns: self.dns,
+            dns_search: self.dns_search,
+            dns_options: self.dns_option,
+            tty: self.tty,
+            stdin_open: self.interactive,
+            stdin_once: self.interactive && attach.stdin,
+            attach,
+            read_only: self.read_only,
+            init: self.init,
+            privileged: self.privileged,
+            cap_add: self.cap_add,
+            cap_drop: self.cap_drop,
+            no_new_privileges: security.no_new_privileges,
+            seccomp: security.seccomp,
+            system_paths_unconfined: security.system_paths_unconfined,
+            devices: self.device,
+            ulimits: values::last_of_each(self.ulimit),
+            sysctls: self.sysctl.into_iter().collect(),
+            oom_score_adj: oom_score(self.oom_score_adj)?,
+            shm_size: self.shm_size.filter(|size| *size > 0).map(Bytes),
+            ipc: ipc(self.ipc)?,
+            pid: namespace("--pid", "PID", self.pid, true)?,
+            uts: namespace("--uts", "UTS", self.uts, false)?,
+            cgroup: namespace("--cgroupns", "CGROUP", self.cgroupns, false)?,
+            user_namespace: user_namespace(self.userns)?,
+            stop_signal: self.stop_signal,
+            stop_timeout: self.stop_timeout,
+            auto_remove: self.rm,
+            overlay: overlay(&self.storage_opt)?,
+            log: log(self.log_driver, self.log_opt)?,
+        })
+    }
+
+    /// Without `-a` everything is attached, stdin only where it is kept open.
+    fn attach_streams(&self) -> AttachStreams {
+        use values::Stream::*;
+        if self.attach.is_empty() {
+            return AttachStreams { stdin: self.interactive, stdout: true, stderr: true };
+        }
+        let has = |stream| self.attach.contains(&stream);
+        AttachStreams { stdin: has(Stdin), stdout: has(Stdout), stderr: has(Stderr) }
+    }
+
+    /// Restart policies come with a later version; what contradicts itself is told as Docker tells it.
+    fn check_restart(&self) -> Result<()> {
+        let (policy, count) = match self.restart.split_once(':') {
+            Some((policy, count)) => (policy, Some(count)),
+            None => (self.restart.as_str(), None),
+        };
+        match policy {
+            "" | "no" => Ok(()),
+            "always" | "on-failure" | "unless-stopped" if self.rm => {
+                Err(Failure::usage("conflicting options: cannot specify both --restart and --rm"))
+            }
+            "on-failure" if count.is_some_and(|n| n.parse::<u32>().is_err()) => {
+                Err(Failure::usage("maximum retry count must be an integer"))
+            }
+            "always" | "on-failure" | "unless-stopped" => Err(later::not_yet(
+                "restart",
+                "restart policies are not there yet; let a service manager or a loop start it again",
+            )),
+            other => Err(Failure::usage(format!(
+                "Error response from daemon: invalid restart policy: unknown policy '{other}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
+            ))),
+        }
+    }
+}
+
+fn working_directory(flag: Option<String>) -> Result<Option<PathBuf>> {
+    match flag.filter(|path| !path.is_empty()) {
+        Some(path) if !path.starts_with('/') => Err(Failure::usage(format!(
+            "Error response from daemon: the working directory '{path}' is invalid, it needs to be an absolute path"
+        ))),
+        path => Ok(path.map(PathBuf::from)),
+    }
+}
+
+/// The kernel's limit (__NEW_UTS_LEN).
+const HOST_NAME_MAX: usize = 64;
+
+fn host_name(flag: Option<String>) -> Result<Option<String>> {
+    match flag.filter(|name| !name.is_empty()) {
+        Some(name) if name.len() > HOST_NAME_MAX => Err(Failure::usage(format!(
+            "Error response from daemon: invalid hostname: {name:?} is longer than {HOST_NAME_MAX} characters"
+        ))),
+        name => Ok(name),
+    }
+}
+
+fn network(flags: &[String]) -> Result<NetworkMode> {
+    let [flag] = flags else {
+        return match flags {
+            [] => Ok(NetworkMode::Default),
+            _ => Err(later::not_yet("network", "more than one network is not there yet; name one")),
+        };
+    };
+    let name = match flag.split_once('=') {
+        None => flag.as_str(),
+        Some(_) => {
+            let name = flag.split(',').find_map(|part| part.strip_prefix("name="));
+            if flag.split(',').count() > 1 {
+                return Err(later::not_yet("network", LATER_NETWORKS));
+            }
+            name.ok_or_else(|| Failure::usage("network name is required"))?
+        }
+    };
+    match name {
+        "default" | "" => Ok(NetworkMode::Default),
+        "host" => Ok(NetworkMode::Host),
+        "none" => Ok(NetworkMode::None),
+        _ => Err(later::not_yet("network", LATER_NETWORKS)),
+    }
+}
+
+const LATER_NETWORKS: &str = "networks of their own are not there yet; use --network host or --network none";
+
+/// Modes are `""`, `private`, `host` and, for some, `container:NAME`.
+fn namespace(flag: &str, kind: &str, text: Option<String>, joins: bool) -> Result<NamespaceMode> {
+    match text.as_deref() {
+        None | Some("" | "private") => Ok(NamespaceMode::Private),
+        Some("host") => Ok(NamespaceMode::Host),
+        Some(text) => match text.strip_prefix("container:") {
+            Some(name) if joins && !name.is_empty() => Ok(NamespaceMode::Container(name.to_owned())),
+            _ => Err(Failure::usage(format!("{flag}: invalid {kind} mode"))),
+        },
+    }
+}
+
+fn ipc(text: Option<String>) -> Result<NamespaceMode> {
+    match text.as_deref() {
+        // Every private namespace can be joined by who is allowed to.
+        Some("shareable") => Ok(NamespaceMode::Private),
+        Some("none") => Err(later::not_yet("ipc", "a container without /dev/shm is not there yet")),
+        Some(other) if !matches!(other, "" | "private" | "host") && !other.starts_with("container:") => {
+            Err(Failure::usage(format!("Error response from daemon: invalid IPC mode: {other}")))
+        }
+        _ => namespace("--ipc", "IPC", text, true),
+    }
+}
+
+fn user_namespace(text: Option<String>) -> Result<UserNamespaceMode> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(UserNamespaceMode::Default) };
+    let (mode, options) = text.split_once(':').unwrap_or((&text, ""));
+    match mode {
+        // The host's namespace as a rootless engine knows it: the user's own.
+        "host" if options.is_empty() => Ok(UserNamespaceMode::Default),
+        "keep-id" => {
+            let (mut uid, mut gid) = (None, None);
+            for option in options.split(',').filter(|option| !option.is_empty()) {
+                let bad = || Failure::usage(format!("--userns: invalid option {option:?} of keep-id"));
+                let (key, value) = option.split_once('=').ok_or_else(bad)?;
+                let id = value.parse().map_err(|_| bad())?;
+                match key {
+                    "uid" => uid = Some(id),
+                    "gid" => gid = Some(id),
+                    _ => return Err(bad()),
+                }
+            }
+            Ok(UserNamespaceMode::KeepId { uid, gid })
+        }
+        "auto" | "nomap" | "container" | "ns" => {
+            Err(later::not_yet("userns", "only host and keep-id are there yet"))
+        }
+        _ => Err(Failure::usage("--userns: invalid USER mode")),
+    }
+}
+
+fn oom_score(flag: Option<i64>) -> Result<Option<i32>> {
+    match flag {
+        None => Ok(None),
+        Some(score) => match i32::try_from(score).ok().filter(|score| (-1000..=1000).contains(score)) {
+            Some(score) => Ok(Some(score)),
+            None => Err(Failure::usage(format!(
+                "Error response from daemon: Invalid value {score}, range for oom score adj is [-1000, 1000]"
+            ))),
+        },
+    }
+}
+
+fn overlay(options: &[(String, String)]) -> Result<Option<OverlayChoice>> {
+    let mut choice = None;
+    for (key, value) in options {
+        match (key.as_str(), value.as_str()) {
+            ("overlay", "auto") => choice = Some(OverlayChoice::Auto),
+            ("overlay", "hybrid") => choice = Some(OverlayChoice::Hybrid),
+            ("overlay", "full") => choice = Some(OverlayChoice::Full),
+            ("overlay", "unpacked") => choice = Some(OverlayChoice::Unpacked),
+            ("overlay", other) => {
+                return Err(Failure::usage(format!(
+                    "invalid --storage-opt overlay={other}: must be one of auto, hybrid, full, unpacked"
+                )));
+            }
+            ("size", _) => {
+                return Err(Failure::usage(
+                    "--storage-opt size: a quota on what a container writes needs project quotas of the file system, which only root can set",
+                ));
+            }
+            (other, _) => {
+                return Err(Failure::usage(format!("Error response from daemon: unknown option {other}")));
+            }
+        }
+    }
+    Ok(choice)
+}
+
+/// Options of json-file that its writer honours or may ignore without harm.
+const JSON_FILE_OPTIONS: &[&str] = &["max-size", "max-file", "compress", "mode", "max-buffer-size"];
+
+fn log(driver: Option<String>, options: Vec<(String, String)>) -> Result<LogSpec> {
+    let refuse = |text: String| Err(Failure::usage(format!("Error response from daemon: {text}")));
+    match driver.as_deref() {
+        None | Some("" | "json-file") => {}
+        Some("none") if options.is_empty() => {
+            return Ok(LogSpec { driver: LogDriver::None, options: Default::default() });
+        }
+        Some("none") => return Err(Failure::usage("invalid logging opts for driver none")),
+        Some(
+            "local" | "journald" | "syslog" | "fluentd" | "gelf" | "awslogs" | "splunk" | "gcplogs"
+            | "k8s-file" | "passthrough",
+        ) => return Err(later::not_yet("log-driver", "only json-file and none are there yet")),
+        Some(other) => {
+            return refuse(format!("logger: no log driver named '{other}' is registered"));
+        }
+    }
+    for (key, value) in &options {
+        match key.as_str() {
+            "max-size" if value != "-1" && ram_in_bytes(value).is_err() => {
+                return refuse(format!("invalid value for max-size: {value:?}"));
+            }
+            "max-file" if value.parse::<u32>().is_ok_and(|n| n == 0) || value.parse::<u32>().is_err() => {
+                return refuse(format!("max-file cannot be less than 1: {value:?}"));
+            }
+            "labels" | "labels-regex" | "env" | "env-regex" | "tag" => {
+                return Err(later::not_yet("log-opt", "attributes of log entries are not there yet"));
+            }
+            known if JSON_FILE_OPTIONS.contains(&known) => {}
+            unknown => return refuse(format!("unknown log opt '{unknown}' for json-file log driver")),
+        }
+    }
+    Ok(LogSpec { driver: LogDriver::JsonFile, options: options.into_iter().collect() })
+}

@@ -1,0 +1,194 @@
+//! `inspect`, `container inspect`, `image inspect`.
+
+use serde_json::Value as Json;
+
+use super::failure::{Failure, Result};
+use super::format::{HELP_OF_OBJECTS, template_failure};
+use super::ui;
+use super::ui::template::{Template, Unknown, Value};
+use super::verb::{Context, Verb};
+use crate::engine::{Engine, Kind};
+
+#[derive(Debug, clap::Args)]
+pub struct Inspect {
+    #[arg(short, long, value_name = "string", help = HELP_OF_OBJECTS)]
+    format: Option<String>,
+    /// Display total file sizes if the type is container
+    #[arg(short, long)]
+    size: bool,
+    /// Only inspect objects of the given type
+    #[arg(long = "type", value_name = "string")]
+    kind: Option<String>,
+    #[arg(required = true, value_name = "NAME|ID")]
+    names: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ContainerInspect {
+    #[arg(short, long, value_name = "string", help = HELP_OF_OBJECTS)]
+    format: Option<String>,
+    /// Display total file sizes
+    #[arg(short, long)]
+    size: bool,
+    #[arg(required = true, value_name = "CONTAINER")]
+    names: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ImageInspect {
+    #[arg(short, long, value_name = "string", help = HELP_OF_OBJECTS)]
+    format: Option<String>,
+    /// Inspect a specific platform of the multi-platform image
+    #[arg(long, value_name = "string")]
+    platform: Option<String>,
+    #[arg(required = true, value_name = "IMAGE")]
+    names: Vec<String>,
+}
+
+/// Types of Docker, of which the first two are there.
+const TYPES: [&str; 10] =
+    ["config", "container", "image", "network", "node", "plugin", "secret", "service", "task", "volume"];
+
+impl Verb for Inspect {
+    const NAMES: &'static [&'static str] = &["inspect"];
+    const USAGE: &'static str = "[OPTIONS] NAME|ID [NAME|ID...]";
+    const ABOUT: &'static str = "Return low-level information on Docker objects";
+
+    fn run(self, context: &Context) -> Result<u8> {
+        let kind = self.kind.as_deref().unwrap_or_default();
+        if !kind.is_empty() && !TYPES.contains(&kind) {
+            let known: Vec<String> = TYPES.iter().map(|kind| format!("{kind:?}")).collect();
+            return Err(Failure::new(format!("unknown type: {kind:?}: must be one of {}", known.join(", "))));
+        }
+        let size = self.size;
+        show(context, &self.names, self.format.as_deref(), |engine, name| match kind {
+            "container" => a_container(engine, name, size),
+            "image" => Ok(engine.inspect_image(name)?),
+            "" => anything(engine, name, size),
+            other => Err(Failure::new(format!("Error response from daemon: No such {other}: {name}"))),
+        })
+    }
+}
+
+impl Verb for ContainerInspect {
+    const NAMES: &'static [&'static str] = &["container inspect"];
+    const USAGE: &'static str = "[OPTIONS] CONTAINER [CONTAINER...]";
+    const ABOUT: &'static str = "Display detailed information on one or more containers";
+
+    fn run(self, context: &Context) -> Result<u8> {
+        let size = self.size;
+        show(context, &self.names, self.format.as_deref(), |engine, name| a_container(engine, name, size))
+    }
+}
+
+impl Verb for ImageInspect {
+    const NAMES: &'static [&'static str] = &["image inspect"];
+    const USAGE: &'static str = "[OPTIONS] IMAGE [IMAGE...]";
+    const ABOUT: &'static str = "Display detailed information on one or more images";
+
+    fn run(self, context: &Context) -> Result<u8> {
+        let wanted = super::flags::platform(self.platform.as_deref())
+            .map_err(|failure| Failure { status: 1, ..failure })?
+            .filter(|_| self.platform.is_some());
+        show(context, &self.names, self.format.as_deref(), |engine, name| {
+            if let Some(wanted) = &wanted {
+                let config = engine.find_image(name)?.config;
+                let offered =
+                    crate::image::Platform::new(&config.os, &config.architecture, config.variant.as_deref());
+                if wanted.rank(&offered).is_none() {
+                    return Err(Failure::new(format!(
+                        "Error response from daemon: image with reference {name} was found but does not provide the specified platform ({wanted})"
+                    )));
+                }
+            }
+            Ok(engine.inspect_image(name)?)
+        })
+    }
+}
+
+fn a_container(engine: &Engine, name: &str, size: bool) -> Result<Json> {
+    let view = engine.find(name)?;
+    Ok(engine.inspect_container(&view, size)?)
+}
+
+/// A container, else an image (Docker's order).
+fn anything(engine: &Engine, name: &str, size: bool) -> Result<Json> {
+    match engine.find(name) {
+        Ok(view) => return Ok(engine.inspect_container(&view, size)?),
+        Err(error) if error.kind == Kind::NotFound => {}
+        Err(error) => return Err(error.into()),
+    }
+    match engine.inspect_image(name) {
+        // A name that no image may have cannot be one's.
+        Err(error) if matches!(error.kind, Kind::NotFound | Kind::InvalidParameter) => {
+            Err(Failure::new(format!("error: no such object: {name}")))
+        }
+        image => Ok(image?),
+    }
+}
+
+/// Prints what is found, a list as JSON or a line per object; what is not is told afterwards.
+fn show(
+    context: &Context,
+    names: &[String],
+    format: Option<&str>,
+    find: impl Fn(&Engine, &str) -> Result<Json>,
+) -> Result<u8> {
+    let template = match format.filter(|format| !format.is_empty()) {
+        None => None,
+        Some("json") => Some(Template::parse("{{json .}}").map_err(template_failure)?),
+        // Docker has a status of its own for this one.
+        Some(text) => Some(Template::parse(text).map_err(|e| Failure { status: 64, ..template_failure(e) })?),
+    };
+    let engine = context.engine()?;
+    let mut found = Vec::new();
+    let mut failures = Vec::new();
+    for name in names {
+        match find(&engine, name) {
+            Ok(object) => found.push(object),
+            Err(failure) => failures.push(failure.text),
+        }
+    }
+    match template {
+        None => ui::line(indented(&Json::Array(found)))?,
+        Some(template) => {
+            let mut text = String::new();
+            for object in &found {
+                let line = template.execute(&Value::from_json(object), Unknown::Key);
+                match line {
+                    Ok(line) => text.push_str(&format!("{line}\n")),
+                    Err(error) => failures.push(template_failure(error).text),
+                }
+            }
+            if found.is_empty() {
+                text.push('\n');
+            }
+            ui::out(&text)?;
+        }
+    }
+    if failures.is_empty() { Ok(0) } else { Err(Failure::new(failures.join("\n"))) }
+}
+
+/// JSON as Docker prints it: four blanks, an empty list on one line.
+pub fn indented(value: &Json) -> String {
+    use serde::Serialize;
+    let mut out = Vec::new();
+    let formatter = serde_json::ser::PrettyFormatter::with_indent(b"    ");
+    let mut serializer = serde_json::Serializer::with_formatter(&mut out, formatter);
+    value.serialize(&mut serializer).expect("a JSON value can be written to memory");
+    String::from_utf8(out).expect("JSON is UTF-8")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_an_empty_list() {
+        assert_eq!(indented(&Json::Array(Vec::new())), "[]");
+        assert_eq!(
+            indented(&serde_json::json!([{ "Id": "x" }])),
+            "[\n    {\n        \"Id\": \"x\"\n    }\n]"
+        );
+    }
+}
