@@ -154,6 +154,7 @@ impl Engine {
         runtime::plan::check(&spec)?;
         check_log(&spec.log)?;
         check_sources(&spec)?;
+        self.collect_leftovers();
         // Until the record is on disk the image must not go.
         let _held = self.images.hold().map_err(image_error)?;
         let image = self.images.find(&spec.image).map_err(image_error)?;
@@ -167,6 +168,29 @@ impl Engine {
             spec,
         };
         Ok(self.containers.create(record)?)
+    }
+
+    /// What killed processes have left half made or half removed.
+    fn collect_leftovers(&self) {
+        let left = self.containers.sweep();
+        if !left.is_empty()
+            && let Err(error) = removal::remove(&left)
+        {
+            // The next one tries again.
+            tracing::debug!(%error, "leftovers not collected");
+        }
+    }
+
+    /// Removes a `--rm` container whose supervisor was killed, as a start of Docker's engine does.
+    /// True when it is gone.
+    fn collect_abandoned(&self, view: &ContainerView) -> bool {
+        self.containers.is_abandoned(view)
+            && match self.stopped(&view.record.id) {
+                Ok(Some(change)) => self.remove_stopped(change).is_ok(),
+                Ok(None) => false,
+                // Somebody else was faster.
+                Err(error) => error.kind == Kind::NotFound,
+            }
     }
 
     /// Starts it and returns when its command runs (or could not be run: NotExecutable, CommandNotFound).
@@ -458,12 +482,18 @@ impl Engine {
 
     /// Finds by full id, name (with or without `/`), or unique id prefix, in that order.
     pub fn find(&self, name: &str) -> Result<ContainerView> {
-        Ok(self.containers.find(name)?)
+        let view = self.containers.find(name)?;
+        if self.collect_abandoned(&view) {
+            return Err(StoreError::NotFound(name.to_owned()).into());
+        }
+        Ok(view)
     }
 
     /// All containers, newest first.
     pub fn list(&self) -> Result<Vec<ContainerView>> {
-        Ok(self.containers.list()?)
+        let mut views = self.containers.list()?;
+        views.retain(|view| !self.collect_abandoned(view));
+        Ok(views)
     }
 
     /// The running ones, newest first: as `list`, without looking into the others.

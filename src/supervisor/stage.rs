@@ -103,6 +103,8 @@ impl Machine for Container {
 
 /// Runs the stage on the descriptors it was started with.
 pub fn run() -> Result<(), Failure> {
+    // Seen in ps(1) and top(1), where it would have the name of whatever file the binary is called.
+    let _ = rustix::thread::set_name(c"coracle-superv");
     let paper = read_paper().map_err(failed("reading the supervisor's paper"))?;
     let starter = process::inherited(4).map_err(failed("taking the starter's socket"))?;
     let alive = process::inherited(5).map_err(failed("taking the container's lock"))?;

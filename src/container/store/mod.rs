@@ -112,7 +112,6 @@ impl ContainerStore {
     /// Makes the container of a record. `record.spec.name` is claimed when given, else a name is made up
     /// and put into the record. A record of a `--rm` container is not synced: a power cut ends it anyway.
     pub fn create(&self, mut record: ContainerRecord) -> Result<ContainerRecord, StoreError> {
-        self.sweep();
         let partial = self.partial(&record.id);
         self.make_directories()?;
         DirBuilder::new().mode(0o700).create(&partial).map_err(io_error("making", &partial))?;
@@ -364,6 +363,11 @@ impl ContainerStore {
     /// Takes over a `Change` that came with an inherited descriptor of `alive`.
     pub fn inherited_change(&self, id: &ContainerId, alive: OwnedFd) -> Change<'_> {
         Change { store: self, id: id.clone(), lock: OfdLock::inherited(alive, CHANGE) }
+    }
+
+    /// Whether this is a `--rm` container whose supervisor was killed: nobody is left to remove it.
+    pub fn is_abandoned(&self, view: &ContainerView) -> bool {
+        view.record.spec.auto_remove && view.facts.started.is_some() && !self.is_alive(&view.record.id)
     }
 
     /// Collects what killed processes left in `partial/`. Never fails: what cannot be removed now (files

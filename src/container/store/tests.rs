@@ -97,9 +97,10 @@ fn what_a_killed_creator_left_is_collected_and_its_name_is_free() {
     std::os::unix::fs::symlink(format!("../{dead}"), dir.path().join("containers/names/web")).unwrap();
     assert!(matches!(store.create(wish(Some("web"))), Err(StoreError::NameTaken { .. })));
     assert!(partial.exists());
+    assert!(store.sweep().is_empty() && partial.exists());
     drop(creator);
+    assert!(store.sweep().is_empty() && !partial.exists());
     store.create(wish(Some("web"))).unwrap();
-    assert!(!partial.exists());
 }
 
 #[test]
