@@ -231,7 +231,7 @@ impl LayerBuilder {
     }
 
     fn white_out(&mut self, directory: u32, name: &[u8]) -> Result<(), Refusal> {
-        // `.wh...` would name the parent directory (as in CVE-2021-43784's family of tricks).
+        // `.wh.`, `.wh..` and `.wh...` would remove this directory or the one above it.
         if matches!(name, b"" | b"." | b"..") {
             return Err(Refusal::EmptyWhiteout);
         }

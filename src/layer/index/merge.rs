@@ -1,6 +1,9 @@
 //! Merges the indexes of a chain of layers into one: whiteouts are applied, hard links to lower layers
 //! resolved, directories that only names speak of take the attributes of a lower layer's.
 //!
+//! A directory replaces a lower layer's symbolic link of the same name, as it does when Docker unpacks each
+//! layer into a directory of its own.
+//!
 //! The walk is breadth first and looks, for each directory, at the children in all layers that have part
 //! in it, topmost layer first, as in a merge of sorted lists. Every entry is looked at once.
 
@@ -19,6 +22,9 @@ pub enum MergeError {
     NoTarget { name: String, target: String },
     #[error("the layers have too many names")]
     TooLarge,
+    /// Not the index of one layer, or a damaged one.
+    #[error("the index of layer {0} of the chain is damaged")]
+    Damaged(usize),
 }
 
 /// An entry of one of the layers.
@@ -32,6 +38,9 @@ struct Source {
 pub fn merge(layers: &[Index]) -> Result<Draft, MergeError> {
     if layers.len() > usize::from(u16::MAX) {
         return Err(MergeError::TooLarge);
+    }
+    if let Some(bad) = layers.iter().position(|index| index.layers().len() != 1) {
+        return Err(MergeError::Damaged(bad));
     }
     let chain = Chain { layers };
     let links = chain.lower_links()?;
@@ -148,11 +157,14 @@ struct Merge<'a> {
     /// The names of files that have or may have several, by the inode they came from.
     groups: HashMap<Source, Vec<u32>>,
     last_xattrs: (Vec<u8>, format::Span),
+    /// Entries of all layers. None of a sound index is come by twice: one whose directories share children
+    /// might never end.
+    limit: u64,
 }
 
 impl<'a> Merge<'a> {
     fn new(layers: &'a [Index]) -> Merge<'a> {
-        let records = layers.iter().map(|index| index.layout.layers[0]).collect();
+        let records = layers.iter().flat_map(|index| index.layout.layers.first().copied()).collect();
         Merge {
             chain: Chain { layers },
             links: HashMap::new(),
@@ -161,6 +173,7 @@ impl<'a> Merge<'a> {
             queue: VecDeque::new(),
             groups: HashMap::new(),
             last_xattrs: Default::default(),
+            limit: layers.iter().map(|index| u64::from(index.len())).sum(),
         }
     }
 
@@ -210,6 +223,9 @@ impl<'a> Merge<'a> {
     /// Adds one entry, made of the parts that are to be seen.
     fn push(&mut self, parent: u32, parts: Vec<Source>) -> Result<(), MergeError> {
         let id = u32::try_from(self.draft.entries.len()).map_err(|_| MergeError::TooLarge)?;
+        if u64::from(id) >= self.limit {
+            return Err(MergeError::Damaged(usize::from(parts[0].layer)));
+        }
         let top = self.chain.entry(parts[0]);
         let source = self.attributes(&parts);
         let entry = self.chain.entry(source);
