@@ -169,31 +169,41 @@ fn assume(process: &Process, identity: &Identity) -> Result<(), Failure> {
 
 fn set_ids(process: &Process, identity: &Identity) -> Result<(), Failure> {
     let groups: Vec<Gid> = identity.groups.iter().map(|gid| Gid::from_raw(*gid)).collect();
+    let failed = |e| id_failure(process, identity, e);
     match rustix::thread::set_thread_groups(&groups) {
         // With a single id the kernel forbids setgroups altogether (user_namespaces(7)).
         Err(rustix::io::Errno::PERM) if process.single_id_note.is_some() => {}
-        other => other.map_err(|e| id_failure(process, "group", identity.gid, e))?,
+        other => other.map_err(failed)?,
     }
     let (uid, gid) = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
-    rustix::thread::set_thread_res_gid(gid, gid, gid)
-        .map_err(|e| id_failure(process, "group", identity.gid, e))?;
-    rustix::thread::set_thread_res_uid(uid, uid, uid)
-        .map_err(|e| id_failure(process, "user", identity.uid, e))
+    rustix::thread::set_thread_res_gid(gid, gid, gid).map_err(failed)?;
+    rustix::thread::set_thread_res_uid(uid, uid, uid).map_err(failed)
 }
 
-/// EINVAL: the id is not mapped.
-fn id_failure(process: &Process, kind: &str, id: u32, error: rustix::io::Errno) -> Failure {
+/// EINVAL: an id is not mapped. The user's is named rather than the group's, as it is the one wished for.
+fn id_failure(process: &Process, identity: &Identity, error: rustix::io::Errno) -> Failure {
     if error != rustix::io::Errno::INVAL {
-        return Failure::system(format!("setting {kind} id {id}"), error);
+        return Failure::system("unable to setup user", error);
     }
-    let text = format!("cannot set {kind} id {id}: it is not mapped in the container's user namespace");
+    let uids = sys::namespace::read_map(Path::new("/proc/self/uid_map")).unwrap_or_default();
+    let gids = sys::namespace::read_map(Path::new("/proc/self/gid_map")).unwrap_or_default();
+    let unmapped = identity.groups.iter().find(|gid| sys::namespace::lookup(&gids, **gid).is_none());
+    let text = match sys::namespace::lookup(&uids, identity.uid) {
+        None => format!("cannot set uid to unmapped user in user namespace: uid {}", identity.uid),
+        Some(_) => {
+            format!(
+                "cannot set gid to unmapped group in user namespace: gid {}",
+                unmapped.unwrap_or(&identity.gid)
+            )
+        }
+    };
     let hint = match &process.single_id_note {
         Some(note) => format!(
             "{note}; other users need a line like \"NAME:100000:65536\" in /etc/subuid and /etc/subgid, and newuidmap"
         ),
         None => "the ranges of this user in /etc/subuid and /etc/subgid do not reach so far".to_owned(),
     };
-    Failure::new(Fault::Wish, format!("{text} ({hint})")).with_hint(hint)
+    Failure::new(Fault::Wish, format!("unable to setup user: {text} ({hint})")).with_hint(hint)
 }
 
 /// The process's variables, with HOME from the container's passwd when it has none.

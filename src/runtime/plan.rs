@@ -133,10 +133,8 @@ impl HostFacts {
         let system = rustix::system::uname();
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         Ok(HostFacts {
-            single_id_note: note.or_else(|| {
-                let ask = || super::userns::IdRanges::of_caller().note;
-                is_single(&uid_map).then(ask).flatten()
-            }),
+            single_id_note: note
+                .or_else(|| is_single(&uid_map).then(|| super::userns::single_id_reason(&uid_map, &gid_map))),
             uid_map,
             gid_map,
             hostname: system.nodename().to_string_lossy().into_owned(),
@@ -342,16 +340,8 @@ fn kept(asked: Option<u32>, map: &[IdMapping]) -> u32 {
 fn nested_maps(spec: &ContainerSpec, host: &HostFacts) -> (Vec<IdMapping>, Vec<IdMapping>) {
     match &spec.user_namespace {
         UserNamespaceMode::Default => {
-            let identity = |map: &[IdMapping]| {
-                let mut lines: Vec<IdMapping> = Vec::new();
-                for line in map {
-                    match lines.last_mut() {
-                        Some(last) if last.inside + last.count == line.inside => last.count += line.count,
-                        _ => lines.push(IdMapping { outside: line.inside, ..*line }),
-                    }
-                }
-                lines
-            };
+            let identity =
+                |map: &[IdMapping]| map.iter().map(|m| IdMapping { outside: m.inside, ..*m }).collect();
             (identity(&host.uid_map), identity(&host.gid_map))
         }
         UserNamespaceMode::KeepId { uid, gid } => (
@@ -370,7 +360,17 @@ fn keep_id(id: u32, map: &[IdMapping]) -> Vec<IdMapping> {
         IdMapping { inside: id, outside: 0, count: 1 },
         IdMapping { inside: id.saturating_add(1), outside: below + 1, count: others - below },
     ];
-    lines.into_iter().filter(|line| line.count > 0).collect()
+    lines.iter().flat_map(|line| split(*line, map)).collect()
+}
+
+/// Cuts a line where lines of the parent's map meet: the kernel takes none that crosses them.
+fn split(line: IdMapping, parent: &[IdMapping]) -> impl Iterator<Item = IdMapping> {
+    parent.iter().filter_map(move |upper| {
+        let first = line.outside.max(upper.inside);
+        let past = line.outside.saturating_add(line.count).min(upper.inside.saturating_add(upper.count));
+        let inside = line.inside + first.saturating_sub(line.outside);
+        (first < past).then(|| IdMapping { inside, outside: first, count: past - first })
+    })
 }
 
 /// Sysctls of the IPC namespace, besides fs.mqueue.*.

@@ -11,11 +11,11 @@ pub(super) enum Kind {
     Group,
 }
 
-/// The caller's ranges, sorted, without overlaps and without the caller's own id.
-pub(super) fn ranges_of(kind: Kind, name: Option<&str>, uid: u32) -> Vec<IdRange> {
-    let (file, own) = match kind {
-        Kind::User => ("/etc/subuid", uid),
-        Kind::Group => ("/etc/subgid", rustix::process::getegid().as_raw()),
+/// A user's ranges, sorted, without overlaps and without the user's own id.
+pub(super) fn ranges_of(kind: Kind, name: Option<&str>, uid: u32, own: u32) -> Vec<IdRange> {
+    let file = match kind {
+        Kind::User => "/etc/subuid",
+        Kind::Group => "/etc/subgid",
     };
     let listed = parse(&fs::read_to_string(file).unwrap_or_default(), name, uid);
     let ranges = if listed.is_empty() { ask(kind, name, uid) } else { listed };

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use super::subid;
-use crate::sys::namespace::{IdMapping, map_text, read_map};
+use crate::sys::namespace::{IdMapping, lookup, map_text, read_map};
 use crate::sys::process::{Empowerment, Pending, Spawn, SpawnError, spawn};
 
 /// A range of host ids that the caller may use.
@@ -73,20 +73,22 @@ impl IdRanges {
         if uid == 0 {
             return IdRanges::of_root();
         }
+        IdRanges::of(uid, rustix::process::getegid().as_raw())
+    }
+
+    /// The ranges of an ordinary user.
+    fn of(uid: u32, gid: u32) -> IdRanges {
+        let only = "so containers have a single user id";
         if let Some(missing) = ["newuidmap", "newgidmap"].into_iter().find(|name| !is_on_path(name)) {
-            return IdRanges::single(format!(
-                "{missing} (package uidmap) is not installed, so containers have a single user id"
-            ));
+            return IdRanges::single(format!("{missing} (package uidmap) is not installed, {only}"));
         }
         let name = subid::user_name(uid);
+        let find = |kind, own| subid::ranges_of(kind, name.as_deref(), uid, own);
+        let (uids, gids) = (find(subid::Kind::User, uid), find(subid::Kind::Group, gid));
         let shown = name.clone().unwrap_or_else(|| uid.to_string());
-        let find = |kind| subid::ranges_of(kind, name.as_deref(), uid);
-        let (uids, gids) = (find(subid::Kind::User), find(subid::Kind::Group));
         for (ranges, file) in [(&uids, "/etc/subuid"), (&gids, "/etc/subgid")] {
             if ranges.is_empty() {
-                return IdRanges::single(format!(
-                    "{file} has no range for {shown}, so containers have a single user id"
-                ));
+                return IdRanges::single(format!("{file} has no range for {shown}, {only}"));
             }
         }
         IdRanges { uids, gids, note: None, writer: Writer::Helpers }
@@ -129,6 +131,17 @@ impl IdRanges {
             map(rustix::process::geteuid().as_raw(), &self.uids),
             map(rustix::process::getegid().as_raw(), &self.gids),
         )
+    }
+}
+
+/// Why the U that this process is in has a single id, found out anew: whoever joined it was not told.
+pub(super) fn single_id_reason(uid_map: &[IdMapping], gid_map: &[IdMapping]) -> String {
+    let own = |map: &[IdMapping]| lookup(map, 0).unwrap_or(0);
+    let refused =
+        || "newuidmap or newgidmap refused the ranges, so containers have a single user id".to_owned();
+    match own(uid_map) {
+        0 => "root has a single id here, so containers have a single user id".to_owned(),
+        uid => IdRanges::of(uid, own(gid_map)).note.unwrap_or_else(refused),
     }
 }
 
