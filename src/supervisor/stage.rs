@@ -26,7 +26,7 @@ use crate::runtime::{
 use crate::runtime::{Started, Stdio};
 use crate::sys::file::Durability;
 use crate::sys::signal::{self, SignalFd, SignalSet};
-use crate::sys::{lock, process, socket};
+use crate::sys::{lock, memory, process, socket};
 
 impl From<PlanError> for Failure {
     fn from(error: PlanError) -> Failure {
@@ -105,6 +105,7 @@ impl Machine for Container {
 pub fn run() -> Result<(), Failure> {
     // Seen in ps(1) and top(1), where it would have the name of whatever file the binary is called.
     let _ = rustix::thread::set_name(c"coracle-superv");
+    memory::share_one_heap();
     let paper = read_paper().map_err(failed("reading the supervisor's paper"))?;
     let starter = process::inherited(4).map_err(failed("taking the starter's socket"))?;
     let alive = process::inherited(5).map_err(failed("taking the container's lock"))?;
@@ -362,6 +363,8 @@ impl Stage {
         let result = (|| {
             let Serving { listener, signals } = serving;
             let mut server = Server::new(listener, signals, &mut machine, main, log, settings, starter)?;
+            // What the start has used is not needed again for as long as the container runs.
+            memory::trim();
             let exit = exit_of(&server.run()?);
             server.finish()?;
             drop(rootfs);

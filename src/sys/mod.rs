@@ -4,6 +4,7 @@
 
 pub mod file; // atomic replacement, safe resolution below a directory
 pub mod lock; // OFD locks: who is alive, who may write
+pub mod memory; // what the allocator keeps
 pub mod mmap; // read-only maps of files
 pub mod mount; // the mount API that rustix lacks
 pub mod namespace; // unshare, setns, id maps
