@@ -312,7 +312,7 @@ fn an_upper_is_removed_whatever_is_in_it() {
         .unwrap();
     }
     std::fs::create_dir_all(target.join("closed/inner")).unwrap();
-    std::fs::set_permissions(target.join("closed"), PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(target.join("closed"), PermissionsExt::from_mode(0o000)).unwrap();
     drop((root, directory));
     let container = home.path("deep");
     overlay::remove_upper(&container).unwrap();
