@@ -10,6 +10,8 @@ pub mod progress;
 pub mod reference;
 pub mod registry;
 pub mod store;
+#[cfg(test)]
+mod testing;
 
 use serde::{Deserialize, Serialize};
 

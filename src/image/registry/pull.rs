@@ -293,7 +293,9 @@ async fn download(session: Arc<Session>, descriptor: Descriptor, sender: mpsc::S
         if fresh_token {
             session.forget_token().await;
         }
-        if !(fresh_token || error.is_passing()) || attempt > session.settings.retries {
+        // It could be reached a moment ago: now refused means restarted.
+        let passing = error.is_passing() || matches!(error, RegistryError::Connect { .. });
+        if !(fresh_token || passing) || attempt > session.settings.retries {
             let _ = sender.send(Part::Failed(error)).await;
             return;
         }

@@ -608,9 +608,10 @@ fn oci_client(
             user_agent: USER_AGENT,
             default_token_expiration_secs: CLIENT_TOKEN_LIFE,
             platform_resolver: None,
-            // Naming any proxy switches those of the environment off; `*` then exempts every host.
+            // Naming any proxy switches those of the environment off; then every name and address is
+            // exempt from that one.
             http_proxy: is_loopback(host).then(|| "http://127.0.0.1".to_owned()),
-            no_proxy: is_loopback(host).then(|| "*".to_owned()),
+            no_proxy: is_loopback(host).then(|| "*,0.0.0.0/0,::/0".to_owned()),
             ..ClientConfig::default()
         })
     };
