@@ -362,10 +362,11 @@ fn check_platform(name: &str, image: &Image, wanted: Option<&Platform>) -> Resul
     let config = &image.config;
     let actual = Platform::new(&config.os, &config.architecture, config.variant.as_deref());
     match wanted {
-        Some(wanted) if wanted.rank(&actual).is_none() => {
-            let name = name.to_owned();
-            Err(archive_error(ArchiveError::WrongPlatform { name, actual, wanted: wanted.clone() }))
-        }
+        Some(wanted) if wanted.rank(&actual).is_none() => Err(archive_error(ArchiveError::WrongPlatform {
+            name: name.to_owned(),
+            actual: actual.to_string(),
+            wanted: wanted.to_string(),
+        })),
         _ => Ok(()),
     }
 }

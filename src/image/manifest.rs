@@ -89,6 +89,7 @@ pub struct ImageIndex {
 }
 
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant)] // made one at a time, and taken apart where it was made
 pub enum Document {
     Image(Manifest),
     Index(ImageIndex),

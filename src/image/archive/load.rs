@@ -9,11 +9,13 @@ use serde::Deserialize;
 
 use super::{ArchiveError, DOCKER_MANIFEST_FILE, IMAGE_NAME, INDEX_FILE, REF_NAME, blob_digest, blob_path};
 use crate::digest::Digest;
-use crate::image::manifest::{Descriptor, Document, ImageIndex, Manifest, OCI_CONFIG, OCI_LAYER, SIZE_MAX};
+use crate::image::manifest::{
+    Descriptor, Document, ImageIndex, Manifest, ManifestError, OCI_CONFIG, OCI_LAYER, SIZE_MAX,
+};
 use crate::image::progress::{Progress, Step};
 use crate::image::store::{AskInUse, Image, ImageStore, NewImage};
 use crate::image::{ImageConfig, Platform, Reference};
-use crate::layer::store::{Compression, Expected};
+use crate::layer::store::{Compression, Expected, LayerError};
 use crate::layer::tar::{MemberKind, TarReader};
 use crate::layer::{DiffId, Lease};
 
@@ -150,7 +152,7 @@ impl Contents<'_> {
         let shown = promised.unwrap_or_else(|| Digest::of(name.as_bytes())).short();
         if let Some(id) = promised.map(DiffId) {
             // An uncompressed layer is called after its diff id: if that one is here, so is the layer.
-            self.lease.add(&id).map_err(crate::layer::store::LayerError::Write)?;
+            self.lease.add(&id).map_err(LayerError::Write)?;
             if let Some(size) = self.store.layers.size(&id) {
                 self.progress.layer(&shown, Step::AlreadyHere);
                 self.layers.insert(name, Layer { id, size });
@@ -224,7 +226,7 @@ impl Contents<'_> {
             }
         }
         match (images.is_empty(), platform) {
-            (true, Some(platform)) => Err(ArchiveError::NoPlatform(platform.clone())),
+            (true, Some(platform)) => Err(ArchiveError::NoPlatform(platform.to_string())),
             _ => Ok(images.into_iter().map(|(_, image)| image).collect()),
         }
     }
@@ -271,7 +273,7 @@ impl Contents<'_> {
             return Ok(());
         }
         if parsed.layers().len() != manifest.layers.len() {
-            return Err(crate::image::manifest::ManifestError::RootFs.into());
+            return Err(ManifestError::RootFs.into());
         }
         for (wanted, layer) in parsed.layers().iter().zip(&manifest.layers) {
             self.check_layer(wanted, &blob_path(&layer.digest))?;
@@ -306,7 +308,7 @@ impl Contents<'_> {
             return Ok(());
         }
         if parsed.layers().len() != entry.layers.len() {
-            return Err(crate::image::manifest::ManifestError::RootFs.into());
+            return Err(ManifestError::RootFs.into());
         }
         let mut layers = Vec::new();
         for (wanted, path) in parsed.layers().iter().zip(&entry.layers) {
@@ -326,7 +328,7 @@ impl Contents<'_> {
             Some(layer) if layer.id == *wanted => Ok(layer.size),
             Some(layer) => Err(ArchiveError::Layer { wanted: *wanted, got: layer.id }),
             None => {
-                self.lease.add(wanted).map_err(crate::layer::store::LayerError::Write)?;
+                self.lease.add(wanted).map_err(LayerError::Write)?;
                 self.store.layers.size(wanted).ok_or_else(|| ArchiveError::Missing(path.to_owned()))
             }
         }

@@ -16,7 +16,6 @@ pub use save::{Selected, save};
 use super::ImageError;
 use super::change::InvalidChange;
 use super::manifest::ManifestError;
-use super::platform::Platform;
 use super::reference::InvalidReference;
 use crate::digest::Digest;
 use crate::layer::DiffId;
@@ -53,11 +52,11 @@ pub enum ArchiveError {
     #[error("layer {got} in the archive is not what the image config wants: {wanted}")]
     Layer { wanted: DiffId, got: DiffId },
     #[error("no image in the archive is for {0}")]
-    NoPlatform(Platform),
+    NoPlatform(String),
     #[error(
         "image with reference {name} was found but its platform ({actual}) does not match the specified platform ({wanted})"
     )]
-    WrongPlatform { name: String, actual: Platform, wanted: Platform },
+    WrongPlatform { name: String, actual: String, wanted: String },
     #[error("image {0}: {1}")]
     Name(String, #[source] InvalidReference),
     #[error("layer {0} was damaged on disk; remove its image and pull it again")]

@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 use super::credentials::CredentialsError;
 use crate::digest::Digest;
+use crate::image::ImageError;
 use crate::image::manifest::ManifestError;
-use crate::image::{ImageError, Platform};
 use crate::layer::store::LayerError;
 
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +50,7 @@ pub enum RegistryError {
     #[error(
         "image with reference {reference} was found but its platform ({actual}) does not match the specified platform ({wanted})"
     )]
-    WrongPlatform { reference: String, actual: Platform, wanted: Platform },
+    WrongPlatform { reference: String, actual: String, wanted: String },
     #[error("An image does not exist locally with the tag: {0}")]
     NothingToPush(String),
     #[error("cannot push a digest reference")]

@@ -197,8 +197,8 @@ impl Pull<'_> {
             Some(_) => Ok(()),
             None => Err(RegistryError::WrongPlatform {
                 reference: reference.familiar(),
-                actual,
-                wanted: wanted.clone(),
+                actual: actual.to_string(),
+                wanted: wanted.to_string(),
             }),
         }
     }
