@@ -261,7 +261,12 @@ impl<R: BufRead> TarReader<R> {
         let data = std::mem::take(&mut self.remaining);
         let padding = std::mem::take(&mut self.padding);
         self.skip(data)?;
-        self.skip(padding)
+        match self.skip(padding) {
+            // Some tools (umoci's insert) write neither the last filling nor an end mark; Go's reader
+            // takes that for the end.
+            Err(TarError::Truncated { .. }) => Ok(()),
+            skipped => skipped,
+        }
     }
 
     fn skip(&mut self, mut len: u64) -> Result<(), TarError> {

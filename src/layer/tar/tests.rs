@@ -239,13 +239,16 @@ fn archives_end_where_they_should() {
     for good in [
         vec![],
         file.clone(),
+        // As some tools leave it: without the last filling.
+        file[..517].to_vec(),
+        file[..1023].to_vec(),
         [&file[..], &zeros].concat(),
         [&file[..], &zeros, &zeros].concat(),
         [&file[..], &zeros, &zeros, b"anything"].concat(),
     ] {
         assert_eq!(read(&good).unwrap().len(), good.len().min(1), "{} bytes", good.len());
     }
-    for cut in [1, 511, 513, 516, 600, 1023] {
+    for cut in [1, 511, 513, 516] {
         let cut_off = read(&file[..cut]).unwrap_err().to_string();
         assert!(cut_off.contains("unexpected EOF") || cut_off.contains("reading"), "{cut}: {cut_off}");
     }
