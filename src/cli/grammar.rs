@@ -60,12 +60,7 @@ pub fn parse(command: Command, place: Place, arguments: &[OsString]) -> Result<P
         return Ok(Parsed::Help);
     }
     check_count(&command, &place, line.arguments.len())?;
-    let canonical = line.canonical(&command);
-    let definitions: Vec<Arg> = command.get_arguments().cloned().collect();
-    match command.try_get_matches_from(canonical) {
-        Ok(matches) => Ok(Parsed::Run(Box::new(matches))),
-        Err(error) => Err(place.bad_flag(&invalid_value(&definitions, &error))),
-    }
+    Ok(Parsed::Run(Box::new(line.typed(command, &place)?)))
 }
 
 /// Global flags stand before the command's name; returns them and what follows.
@@ -81,12 +76,7 @@ pub fn parse_globals<'a>(
     if !consumed_all {
         return Ok((Parsed::Help, rest));
     }
-    let canonical = line.canonical(&command);
-    let definitions: Vec<Arg> = command.get_arguments().cloned().collect();
-    match command.try_get_matches_from(canonical) {
-        Ok(matches) => Ok((Parsed::Run(Box::new(matches)), rest)),
-        Err(error) => Err(place.bad_flag(&invalid_value(&definitions, &error))),
-    }
+    Ok((Parsed::Run(Box::new(line.typed(command, &place)?)), rest))
 }
 
 /// A command line cut into pieces.
@@ -218,6 +208,15 @@ impl Line {
         Ok(())
     }
 
+    /// Hands the line to clap, which reads the values.
+    fn typed(&self, mut command: Command, place: &Place) -> Result<ArgMatches> {
+        command.build();
+        command.try_get_matches_from_mut(self.canonical(&command)).map_err(|error| {
+            let definitions: Vec<&Arg> = command.get_arguments().collect();
+            place.bad_flag(&invalid_value(&definitions, &error))
+        })
+    }
+
     /// The line as clap takes it: booleans only where they differ from their default, and of a flag that
     /// holds one value only the last.
     fn canonical(&self, command: &Command) -> Vec<OsString> {
@@ -271,7 +270,7 @@ pub fn complaint(definition: &Arg, value: &str, why: &str) -> String {
 }
 
 /// clap only ever fails on values here; its error names the argument and keeps the parser's reason.
-fn invalid_value(definitions: &[Arg], error: &clap::Error) -> String {
+fn invalid_value(definitions: &[&Arg], error: &clap::Error) -> String {
     use clap::error::{ContextKind, ContextValue};
     use std::error::Error as _;
     let text = |kind| match error.get(kind) {

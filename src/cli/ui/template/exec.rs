@@ -49,11 +49,6 @@ impl Run<'_> {
         let before = &self.template.text[..pos.min(self.template.text.len())];
         let line = 1 + before.matches('\n').count();
         let column = before.len() - before.rfind('\n').map_or(0, |at| at + 1);
-        let node: String = if node.chars().count() > 20 {
-            node.chars().take(20).chain("...".chars()).collect()
-        } else {
-            node.to_owned()
-        };
         let name = &self.name;
         TemplateError(format!("template: :{line}:{column}: executing \"{name}\" at <{node}>: {message}"))
     }
@@ -200,7 +195,7 @@ impl Run<'_> {
     fn command(&mut self, command: &Command, dot: &Value, piped: Option<Value>) -> Result<Value> {
         let (first, rest) = command.operands.split_first().expect("the parser makes no empty command");
         if let OperandKind::Function(name) = &first.kind {
-            return self.function(first, name, rest, dot, piped);
+            return self.function(first, &command.text, name, rest, dot, piped);
         }
         let value = match &first.kind {
             OperandKind::Pipe(pipe) => self.pipe(pipe, dot)?,
@@ -233,7 +228,10 @@ impl Run<'_> {
     /// An operand that is not first in its command: methods are called without arguments.
     fn argument(&mut self, operand: &Operand, dot: &Value) -> Result<Value> {
         if let OperandKind::Function(name) = &operand.kind {
-            return self.function(operand, name, &[], dot, None);
+            return self.function(operand, &operand.text, name, &[], dot, None);
+        }
+        if matches!(operand.kind, OperandKind::Nil) {
+            return Ok(Value::Nil(Nil::Pointer));
         }
         match self.operand(operand, dot)? {
             Value::Method(method) => {
@@ -246,6 +244,7 @@ impl Run<'_> {
     fn function(
         &mut self,
         at: &Operand,
+        whole: &str,
         name: &str,
         rest: &[Operand],
         dot: &Value,
@@ -274,11 +273,17 @@ impl Run<'_> {
         let mut arguments = self.arguments(rest, dot)?;
         arguments.extend(piped);
         functions::call(name, &arguments, self.set).map_err(|problem| {
-            let message = match problem {
-                functions::Problem::Arguments(message) => message,
-                functions::Problem::Call(message) => format!("error calling {name}: {message}"),
-            };
-            self.error(at.pos, &at.text, message)
+            match problem {
+                functions::Problem::Count(message) => self.error(at.pos, &at.text, message),
+                functions::Problem::Call(message) => {
+                    self.error(at.pos, whole, format_args!("error calling {name}: {message}"))
+                }
+                functions::Problem::Argument(number, message) => {
+                    // What came through a pipe has no place of its own.
+                    let at = rest.get(number).unwrap_or(at);
+                    self.error(at.pos, &at.text, message.replace("{}", &at.text))
+                }
+            }
         })
     }
 
@@ -300,7 +305,7 @@ impl Run<'_> {
                 let value = self.argument(first, dot)?;
                 self.fields(operand, value, names)
             }
-            OperandKind::Function(name) => self.function(operand, name, &[], dot, None),
+            OperandKind::Function(name) => self.function(operand, &operand.text, name, &[], dot, None),
         }
     }
 

@@ -15,8 +15,10 @@ pub enum Set {
 
 /// What is wrong with a call.
 pub enum Problem {
-    /// Too few or of the wrong type: told as it is.
-    Arguments(String),
+    /// Too few or too many arguments.
+    Count(String),
+    /// The argument of this number is of the wrong type; `{}` stands for its text.
+    Argument(usize, String),
     /// Told as `error calling NAME: ...`.
     Call(String),
 }
@@ -55,7 +57,7 @@ pub fn call(name: &str, arguments: &[Value], set: Set) -> Result {
         _ => None,
     };
     if let Some(want) = want {
-        return Err(Problem::Arguments(format!("wrong number of args for {name}: {want}")));
+        return Err(Problem::Count(format!("wrong number of args for {name}: {want}")));
     }
     Ok(match name {
         "not" => Value::Bool(!arguments[0].is_true()),
@@ -70,22 +72,22 @@ pub fn call(name: &str, arguments: &[Value], set: Set) -> Result {
         "ge" => Value::Bool(order(&arguments[0], &arguments[1])? != Ordering::Less),
         "print" => Value::str(printf::print(arguments)),
         "println" => Value::str(printf::println(arguments)),
-        "printf" => Value::str(printf::printf(&text(&arguments[0])?, &arguments[1..])),
+        "printf" => Value::str(printf::printf(&text(arguments, 0)?, &arguments[1..])),
         "html" => Value::str(html(&printf::print(arguments))),
         "js" => Value::str(js(&printf::print(arguments))),
         "urlquery" => Value::str(urlquery(&printf::print(arguments))),
         "call" => match &arguments[0] {
             Value::Method(method) => method(&arguments[1..]).map_err(Problem::Call)?,
             Value::Nil(_) => return fail("call of nil"),
-            other => return fail(format!("non-function of type {}", other.kind())),
+            other => return fail(format!("non-function {other} of type {}", other.kind())),
         },
         "json" => {
             let json = serde_json::to_string(&arguments[0].to_json());
             Value::str(json.map_err(|e| Problem::Call(e.to_string()))?)
         }
         "split" => {
-            let separator = text(&arguments[1])?;
-            let whole = text(&arguments[0])?;
+            let separator = text(arguments, 1)?;
+            let whole = text(arguments, 0)?;
             if separator.is_empty() {
                 Value::list(whole.chars().map(|c| Value::str(c.to_string())).collect())
             } else {
@@ -96,50 +98,53 @@ pub fn call(name: &str, arguments: &[Value], set: Set) -> Result {
             let items = match &arguments[0] {
                 Value::List(items) => items.as_slice(),
                 Value::Nil(Nil::List) => &[],
-                other => return Err(wrong_type(other, "[]string")),
+                other => return Err(wrong_type(0, other, "[]string")),
             };
             let words: Vec<String> = items.iter().map(Value::to_string).collect();
-            Value::str(words.join(&text(&arguments[1])?))
+            Value::str(words.join(&text(arguments, 1)?))
         }
-        "title" => Value::str(title(&text(&arguments[0])?)),
-        "lower" => Value::str(text(&arguments[0])?.to_lowercase()),
-        "upper" => Value::str(text(&arguments[0])?.to_uppercase()),
+        "title" => Value::str(title(&text(arguments, 0)?)),
+        "lower" => Value::str(text(arguments, 0)?.to_lowercase()),
+        "upper" => Value::str(text(arguments, 0)?.to_uppercase()),
         "pad" => {
-            let source = text(&arguments[0])?;
+            let source = text(arguments, 0)?;
             if source.is_empty() {
                 return Ok(Value::str(""));
             }
-            let blanks = |value: &Value| Ok(" ".repeat(count(value)?.min(10_000)));
-            Value::str(format!("{}{source}{}", blanks(&arguments[1])?, blanks(&arguments[2])?))
+            let blanks = |number| Ok(" ".repeat(count(arguments, number)?.min(10_000)));
+            Value::str(format!("{}{source}{}", blanks(1)?, blanks(2)?))
         }
         "truncate" => {
-            let source = text(&arguments[0])?;
-            let limit = count(&arguments[1])?;
+            let source = text(arguments, 0)?;
+            let limit = count(arguments, 1)?;
             Value::str(source.chars().take(limit).collect::<String>())
         }
-        other => return Err(Problem::Arguments(format!("{other:?} is not a defined function"))),
+        other => return Err(Problem::Count(format!("{other:?} is not a defined function"))),
     })
 }
 
-fn wrong_type(value: &Value, want: &str) -> Problem {
+/// Constants are refused by their text, other values by their type.
+fn wrong_type(number: usize, value: &Value, want: &str) -> Problem {
     let message = match value {
         Value::Nil(Nil::NoValue) => format!("invalid value; expected {want}"),
+        Value::Str(_) if want.starts_with('[') => format!("can't handle {{}} for arg of type {want}"),
+        Value::Int(_) | Value::Float(_) | Value::Bool(_) => format!("expected {want}; found {{}}"),
         other => format!("wrong type for value; expected {want}; got {}", other.kind()),
     };
-    Problem::Arguments(message)
+    Problem::Argument(number, message)
 }
 
-fn text(value: &Value) -> Result<String> {
-    match value {
+fn text(arguments: &[Value], number: usize) -> Result<String> {
+    match &arguments[number] {
         Value::Str(s) => Ok(s.to_string()),
-        other => Err(wrong_type(other, "string")),
+        other => Err(wrong_type(number, other, "string")),
     }
 }
 
-fn count(value: &Value) -> Result<usize> {
-    match value {
+fn count(arguments: &[Value], number: usize) -> Result<usize> {
+    match &arguments[number] {
         Value::Int(n) => Ok(usize::try_from(*n).unwrap_or(0)),
-        other => Err(wrong_type(other, "int")),
+        other => Err(wrong_type(number, other, "int")),
     }
 }
 

@@ -29,6 +29,9 @@ pub enum Kind {
     Declare,
     /// `=`
     Assign,
+    /// Anything else that can be printed; the parser says that it is unexpected.
+    Char,
+    Error(TemplateError),
     Eof,
 }
 
@@ -49,10 +52,13 @@ pub fn error_at(source: &str, pos: usize, message: impl std::fmt::Display) -> Te
     TemplateError(format!("template: :{line}: {message}"))
 }
 
-pub fn lex(source: &str) -> Result<Vec<Token>, TemplateError> {
+/// All tokens; the last is `Eof`, or an `Error` for the parser to find after what comes before it.
+pub fn lex(source: &str) -> Vec<Token> {
     let mut lexer = Lexer { source, pos: 0, tokens: Vec::new() };
-    lexer.run()?;
-    Ok(lexer.tokens)
+    if let Err(error) = lexer.run() {
+        lexer.tokens.push(Token { kind: Kind::Error(error), pos: source.len(), text: String::new() });
+    }
+    lexer.tokens
 }
 
 struct Lexer<'a> {
@@ -201,6 +207,7 @@ impl<'a> Lexer<'a> {
                     self.single(Kind::Word(name.to_owned()), name.len());
                     self.terminator()?;
                 }
+                '!'..='~' => self.single(Kind::Char, 1),
                 c => {
                     let code = c as u32;
                     return Err(

@@ -32,6 +32,8 @@ pub struct Pipe {
 #[derive(Debug, Clone)]
 pub struct Command {
     pub operands: Vec<Operand>,
+    /// As written, for error messages.
+    pub text: String,
 }
 
 #[derive(Debug, Clone)]
@@ -60,7 +62,7 @@ pub enum OperandKind {
 pub fn parse(source: &str) -> Result<(List, BTreeMap<String, List>), TemplateError> {
     let mut parser = Parser {
         source,
-        tokens: lex(source)?,
+        tokens: lex(source),
         at: 0,
         variables: vec!["$".to_owned()],
         loops: 0,
@@ -129,6 +131,9 @@ impl Parser<'_> {
     }
 
     fn unexpected(&self, token: &Token, context: &str) -> TemplateError {
+        if let Kind::Error(error) = &token.kind {
+            return error.clone();
+        }
         let what = match &token.kind {
             Kind::Eof => "EOF".to_owned(),
             Kind::Close => "\"}}\"".to_owned(),
@@ -311,7 +316,13 @@ impl Parser<'_> {
                     }
                     return Ok(Pipe { declared, assigns, commands });
                 }
-                Kind::Close | Kind::CloseParen | Kind::Eof | Kind::Comma | Kind::Declare | Kind::Assign => {
+                Kind::Close
+                | Kind::CloseParen
+                | Kind::Eof
+                | Kind::Comma
+                | Kind::Declare
+                | Kind::Assign
+                | Kind::Char => {
                     return Err(self.unexpected(&token, context));
                 }
                 _ => commands.push(self.command(context, end)?),
@@ -373,7 +384,12 @@ impl Parser<'_> {
 
     /// Operands separated by spaces, up to `|` (eaten) or the end of the pipeline (left).
     fn command(&mut self, context: &str, end: &Kind) -> Result<Command, TemplateError> {
-        let mut operands = Vec::new();
+        let mut operands: Vec<Operand> = Vec::new();
+        let made = |operands: Vec<Operand>| {
+            let words: Vec<&str> = operands.iter().map(|operand| operand.text.as_str()).collect();
+            let text = words.join(" ");
+            Command { operands, text }
+        };
         loop {
             self.skip_space();
             let token = self.peek().clone();
@@ -397,9 +413,9 @@ impl Parser<'_> {
                     if self.peek().kind == *end {
                         return Err(self.error(next.pos, format_args!("missing value for {context}")));
                     }
-                    return Ok(Command { operands });
+                    return Ok(made(operands));
                 }
-                ref kind if kind == end => return Ok(Command { operands }),
+                ref kind if kind == end => return Ok(made(operands)),
                 _ => return Err(self.unexpected(&next, "operand")),
             }
         }

@@ -24,7 +24,7 @@ fn is_string(value: &Value) -> bool {
     matches!(value, Value::Str(_))
 }
 
-/// `%v` of a float: the shortest digits, with an exponent below 1e-4 and from 1e21 on.
+/// `%v` of a float: the shortest digits, with an exponent below 1e-4 and from 1e6 on.
 pub fn general(x: f64) -> String {
     if x.is_nan() {
         return "NaN".to_owned();
@@ -33,7 +33,7 @@ pub fn general(x: f64) -> String {
         return if x > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
     let magnitude = x.abs();
-    if magnitude != 0.0 && !(1e-4..1e21).contains(&magnitude) {
+    if magnitude != 0.0 && !(1e-4..1e6).contains(&magnitude) {
         exponent(&format!("{x:e}"))
     } else {
         format!("{x}")
