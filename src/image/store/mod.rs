@@ -17,6 +17,8 @@ mod blobs;
 mod forms;
 mod names;
 mod remove;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File};
