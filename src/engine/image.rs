@@ -1,18 +1,19 @@
-//! Verbs on images: what every door calls to pull, push, load, save, import, tag, list, show and remove.
+//! Verbs on images: what every door calls to pull, push, tag, list, show and remove.
+//! Those on archives are in `archive`.
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
-use std::io::{Read, Write};
 
 use serde_json::{Value, json};
 
 use crate::digest::Digest;
 use crate::engine::{Engine, Error, Kind, Result};
-use crate::image::archive::{self, ArchiveError, Import, Selected};
 use crate::image::registry::{self, PullOutcome, PushOutcome, RegistryError, Settings};
 use crate::image::store::{InUseError, Removed};
 use crate::image::{Image, ImageError, Platform, Progress, Reference};
 use crate::layer::DiffId;
+
+pub use crate::engine::archive::{ImportOptions, ImportSource, Loaded};
 
 /// `pull`.
 #[derive(Debug, Clone, Default)]
@@ -40,44 +41,6 @@ pub struct Pushed {
     pub digest: Digest,
     /// Length of the manifest in bytes.
     pub size: u64,
-}
-
-/// One image of a loaded archive.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Loaded {
-    Name(Reference),
-    /// It has no name in the archive.
-    Id(Digest),
-}
-
-/// `Loaded image: debian:12` or `Loaded image ID: sha256:…`
-impl std::fmt::Display for Loaded {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Loaded::Name(name) => write!(f, "Loaded image: {}", name.familiar()),
-            Loaded::Id(id) => write!(f, "Loaded image ID: {id}"),
-        }
-    }
-}
-
-/// Where `import` reads.
-pub enum ImportSource {
-    /// A file, a pipe, standard input. The text is what `import` names as its origin (`-` or the path).
-    Stream(Box<dyn Read + Send>, String),
-    /// `http://` or `https://`; Docker also takes `host/path` without a scheme as http.
-    Url(String),
-}
-
-/// `import`.
-#[derive(Debug, Clone, Default)]
-pub struct ImportOptions {
-    /// `REPOSITORY[:TAG]`; without it the image has no name.
-    pub reference: Option<Reference>,
-    /// `--change`, as typed: `CMD ["sh"]`, `ENV A=b`.
-    pub changes: Vec<String>,
-    /// `--message`; else `Imported from -`.
-    pub message: Option<String>,
-    pub platform: Option<Platform>,
 }
 
 /// A line of `history`, newest first.
@@ -157,90 +120,6 @@ impl Engine {
         // The repository's digest now leads here, as after a pull.
         self.images.know_digest(&reference, digest, image).map_err(image_error)?;
         Ok(Pushed { reference, digest, size })
-    }
-
-    /// Takes images from an archive as `docker save` or OCI tools write it, from a file or a pipe,
-    /// plain, gzip or zstd. All of it or nothing becomes visible.
-    pub fn load(
-        &self,
-        archive: Box<dyn Read + Send>,
-        platform: Option<&Platform>,
-        progress: &dyn Progress,
-    ) -> Result<Vec<Loaded>> {
-        let loaded = archive::load(&self.images, archive, platform, progress, &mut || self.in_use());
-        let mut lines = Vec::new();
-        for image in loaded.map_err(archive_error)? {
-            match image.names.is_empty() {
-                true => lines.push(Loaded::Id(image.image.id)),
-                false => lines.extend(image.names.into_iter().map(Loaded::Name)),
-            }
-        }
-        Ok(lines)
-    }
-
-    /// Writes an archive of the images named (names or ids; a bare repository name stands for all its
-    /// tags) that Docker and OCI tools read. All names are looked up before the first byte is written.
-    pub fn save(&self, names: &[String], platform: Option<&Platform>, archive: &mut dyn Write) -> Result<()> {
-        let mut selected: Vec<Selected> = Vec::new();
-        for name in names {
-            for (image, reference) in self.images_to_save(name)? {
-                check_platform(name, &image, platform)?;
-                let known = selected.iter().position(|s| s.image.id == image.id);
-                let entry = known.unwrap_or_else(|| {
-                    selected.push(Selected { image, names: Vec::new() });
-                    selected.len() - 1
-                });
-                let names = &mut selected[entry].names;
-                names.extend(reference.filter(|name| !names.contains(name)));
-            }
-        }
-        archive::save(&self.images, &selected, archive).map_err(archive_error)
-    }
-
-    /// Images with the name they are saved under; an id gives none.
-    fn images_to_save(&self, name: &str) -> Result<Vec<(Image, Option<Reference>)>> {
-        let parsed = Reference::parse_name(name).ok();
-        if let Some(bare) = parsed.as_ref().filter(|n| n.tag.is_none() && n.digest.is_none()) {
-            let tags = self.images.tags(bare).map_err(image_error)?;
-            if !tags.is_empty() {
-                return tags
-                    .into_iter()
-                    .map(|tag| Ok((self.find_image(&tag.to_string())?, Some(tag))))
-                    .collect();
-            }
-        }
-        let image = self.find_image(name)?;
-        let reference =
-            parsed.map(Reference::or_latest).filter(|n| n.tag.is_some() && image.names.contains(n));
-        Ok(vec![(image, reference)])
-    }
-
-    /// Makes an image of one layer from a tar of a root file system.
-    pub fn import(
-        &self,
-        source: ImportSource,
-        options: &ImportOptions,
-        progress: &dyn Progress,
-    ) -> Result<Image> {
-        if options.reference.as_ref().is_some_and(|name| name.digest.is_some()) {
-            return Err(Error::new(Kind::InvalidParameter, "cannot import digest reference"));
-        }
-        let (tar, origin): (Box<dyn Read + Send>, String) = match source {
-            ImportSource::Stream(stream, origin) => (stream, origin),
-            ImportSource::Url(url) => {
-                let url = if url.contains("://") { url } else { format!("http://{url}") };
-                progress.line(&format!("Downloading from {url}"));
-                let body = registry::fetch(&url, &Settings::from_environment()).map_err(registry_error)?;
-                (Box::new(body), url)
-            }
-        };
-        let import = Import {
-            name: options.reference.as_ref(),
-            changes: &options.changes,
-            comment: options.message.clone().unwrap_or_else(|| format!("Imported from {origin}")),
-            platform: options.platform.as_ref(),
-        };
-        archive::import(&self.images, tar, &import).map_err(archive_error)
     }
 
     /// All images, dangling ones included, newest first.
@@ -346,7 +225,7 @@ impl Engine {
         Ok(lines)
     }
 
-    fn in_use(&self) -> std::result::Result<Vec<crate::image::store::InUse>, InUseError> {
+    pub(super) fn in_use(&self) -> std::result::Result<Vec<crate::image::store::InUse>, InUseError> {
         self.images_in_use().map_err(InUseError::from)
     }
 }
@@ -358,21 +237,8 @@ impl From<PullOutcome> for Pulled {
     }
 }
 
-fn check_platform(name: &str, image: &Image, wanted: Option<&Platform>) -> Result<()> {
-    let config = &image.config;
-    let actual = Platform::new(&config.os, &config.architecture, config.variant.as_deref());
-    match wanted {
-        Some(wanted) if wanted.rank(&actual).is_none() => Err(archive_error(ArchiveError::WrongPlatform {
-            name: name.to_owned(),
-            actual: actual.to_string(),
-            wanted: wanted.to_string(),
-        })),
-        _ => Ok(()),
-    }
-}
-
 /// The sentence of an error and its causes, as Go joins them.
-fn sentence(error: &dyn StdError) -> String {
+pub(super) fn sentence(error: &dyn StdError) -> String {
     let causes = std::iter::successors(Some(error), |e| (*e).source()).map(ToString::to_string);
     let mut sentences: Vec<String> = Vec::new();
     for cause in causes {
@@ -384,7 +250,7 @@ fn sentence(error: &dyn StdError) -> String {
     sentences.join(": ")
 }
 
-fn image_error(error: ImageError) -> Error {
+pub(super) fn image_error(error: ImageError) -> Error {
     let kind = match &error {
         ImageError::NotFound(_) => Kind::NotFound,
         ImageError::Conflict(_) => Kind::Conflict,
@@ -395,7 +261,7 @@ fn image_error(error: ImageError) -> Error {
     Error::new(kind, sentence(&error))
 }
 
-fn registry_error(error: RegistryError) -> Error {
+pub(super) fn registry_error(error: RegistryError) -> Error {
     let kind = match error {
         RegistryError::Image(error) => return image_error(error),
         RegistryError::ManifestUnknown { .. }
@@ -409,17 +275,6 @@ fn registry_error(error: RegistryError) -> Error {
         RegistryError::Connect { .. } => Kind::Unavailable,
         RegistryError::PushDigest => Kind::InvalidParameter,
         _ => Kind::System,
-    };
-    Error::new(kind, sentence(&error))
-}
-
-fn archive_error(error: ArchiveError) -> Error {
-    let kind = match error {
-        ArchiveError::Image(error) => return image_error(error),
-        ArchiveError::WrongPlatform { .. } | ArchiveError::NoPlatform(_) => Kind::NotFound,
-        ArchiveError::Read(_) | ArchiveError::Write(_) | ArchiveError::LayerStore(_) => Kind::System,
-        ArchiveError::Damaged(_) => Kind::System,
-        _ => Kind::InvalidParameter,
     };
     Error::new(kind, sentence(&error))
 }

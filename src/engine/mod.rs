@@ -1,5 +1,6 @@
 //! The verbs, by noun. Every door calls these; they decide, write records and start supervisors.
 
+pub mod archive;
 pub mod container;
 pub mod error;
 pub mod image;

@@ -251,12 +251,20 @@ impl ImageIndex {
     /// The entry that serves `wanted` best. Attestations are no images; an entry without a platform is
     /// believed only where no other fits.
     pub fn choose(&self, wanted: &Platform) -> Result<&Descriptor, ManifestError> {
+        ImageIndex::choose_of(&self.manifests, wanted)
+    }
+
+    /// The same of some of a list's entries.
+    pub fn choose_of<'a>(
+        entries: impl IntoIterator<Item = &'a Descriptor>,
+        wanted: &Platform,
+    ) -> Result<&'a Descriptor, ManifestError> {
         let rank = |d: &&Descriptor| match &d.platform {
             Some(p) => wanted.rank(&Platform::new(&p.os, &p.architecture, p.variant.as_deref())),
             None => Some(usize::MAX),
         };
-        self.manifests
-            .iter()
+        entries
+            .into_iter()
             .filter(|d| d.is_image())
             .filter_map(|d| Some((rank(&d)?, d)))
             .min_by_key(|(rank, _)| *rank)

@@ -4,6 +4,7 @@
 pub mod archive;
 pub mod change;
 pub mod config;
+pub mod import;
 pub mod manifest;
 pub mod platform;
 pub mod progress;
