@@ -19,7 +19,6 @@ mod reaper;
 pub mod seccomp;
 pub mod start;
 mod subid;
-mod tree;
 mod user;
 pub mod userns;
 

@@ -236,12 +236,12 @@ fn finish(
     }
 }
 
-/// Clones from a thread that is in other namespaces than the rest of this process. Only such a thread
-/// can enter a pid namespace for its children, or be thrown away afterwards.
+/// Clones from a thread made for it, in other namespaces than the rest of this process where `entered`
+/// says so: only such a thread can enter a pid namespace for its children and be thrown away after.
+///
+/// It ends before the child goes on, which makes the child one of the main thread's. That is the parent
+/// whose end the child's death signal will follow (prctl(2)), not the end of the thread that called us.
 fn spawn_in(entered: &[(BorrowedFd<'_>, c_int)], spec: &Spawn<'_>) -> Result<Pending, Failure> {
-    if entered.is_empty() {
-        return spawn(spec).map_err(spawn_failure);
-    }
     let in_thread = || {
         for (fd, kinds) in entered {
             namespace::join(*fd, *kinds)

@@ -206,8 +206,9 @@ impl Stage {
 
         nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS)
             .map_err(|e| failed("unsharing the mount namespace")(e.into()))?;
-        mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
-            .map_err(|e| failed("making the mounts private")(e.into()))?;
+        // Nothing gets out, but what the host mounts arrives: volumes with `rslave` show it.
+        mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
+            .map_err(|e| failed("separating the mounts from the host's")(e.into()))?;
         let target = self.directory.join("rootfs");
         match DirBuilder::new().mode(0o700).create(&target) {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(failed("making the root")(e)),

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use super::launch::{IdMapping, MountOp, NamespaceChoice, Namespaces};
-use super::plan::{PlanError, PlanInput, absolute};
+use super::super::launch::{IdMapping, MountOp, NamespaceChoice, Namespaces};
+use super::{PlanError, PlanInput, absolute};
 use crate::container::spec::{Bytes, DeviceSpec, MountKind, MountSpec, Propagation};
 use crate::sys::namespace::lookup;
 

@@ -1,12 +1,16 @@
 //! Decides, purely: record, image and facts of the machine become a `Launch`.
 
+#[cfg(test)]
+mod tests;
+mod tree;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::capability;
 use super::launch::{IdMapping, Launch, NamespaceChoice, Namespaces, Process, Rlimit};
 use super::seccomp;
-use super::tree;
+
 use crate::container::spec::{NamespaceMode, NetworkMode, SeccompChoice, Ulimit, UserNamespaceMode};
 use crate::container::{ContainerRecord, ContainerSpec};
 use crate::image::config::RunConfig;
@@ -425,9 +429,11 @@ fn default_sysctls(namespaces: &Namespaces, gid_map: &[IdMapping]) -> Vec<(Strin
     }
     let mut sysctls = vec![("net/ipv4/ip_unprivileged_port_start".to_owned(), "0".to_owned())];
     // The kernel takes only mapped groups here.
-    if let Some(line) = gid_map.iter().find(|line| line.inside == 0) {
-        let last = (line.count - 1).min(i32::MAX as u32);
-        sysctls.push(("net/ipv4/ping_group_range".to_owned(), format!("0 {last}")));
+    let past =
+        gid_map.iter().fold(0, |past, line| if line.inside == past { past + line.count } else { past });
+    if past > 0 {
+        sysctls
+            .push(("net/ipv4/ping_group_range".to_owned(), format!("0 {}", (past - 1).min(i32::MAX as u32))));
     }
     sysctls
 }
