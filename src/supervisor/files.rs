@@ -20,12 +20,18 @@ const BEHIND_THE_STUB: &str = "/run/systemd/resolve/resolv.conf";
 
 /// Writes all three.
 pub fn write(directory: &Path, id: &ContainerId, spec: &ContainerSpec, host_name: &str) -> io::Result<()> {
-    let own_network = matches!(spec.network, NetworkMode::None);
     let name = hostname(id, spec, host_name);
-    let host_hosts = if own_network { String::new() } else { read_or_empty("/etc/hosts") };
-    fs::write(directory.join("hosts"), hosts(spec, &name, &host_hosts, own_network))?;
+    // Docker's rule: the host's own list goes with the host's network, when that was asked for.
+    let host_hosts = match spec.network {
+        NetworkMode::Host => read_or_empty("/etc/hosts"),
+        _ => String::new(),
+    };
+    fs::write(directory.join("hosts"), hosts(spec, &name, &host_hosts))?;
     fs::write(directory.join("hostname"), format!("{name}\n"))?;
-    let resolv = if own_network { String::new() } else { host_resolv_conf() };
+    let resolv = match spec.network {
+        NetworkMode::None => String::new(),
+        _ => host_resolv_conf(),
+    };
     fs::write(directory.join("resolv.conf"), resolv_conf(spec, &resolv))
 }
 
@@ -46,9 +52,9 @@ pub fn hostname(id: &ContainerId, spec: &ContainerSpec, host_name: &str) -> Stri
     }
 }
 
-/// The host's own entries where the network is the host's, else Docker's list; then what was asked for.
-fn hosts(spec: &ContainerSpec, name: &str, host: &str, own_network: bool) -> String {
-    let mut text = if own_network || host.trim().is_empty() {
+/// The host's own entries if there are any, else Docker's list; then what was asked for.
+fn hosts(spec: &ContainerSpec, name: &str, host: &str) -> String {
+    let mut text = if host.trim().is_empty() {
         String::from(
             "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n",
         )
@@ -144,9 +150,9 @@ mod tests {
             ],
             ..ContainerSpec::default()
         };
-        let text = hosts(&spec, "me", "127.0.0.1 localhost\n10.1.1.1 me # here", false);
+        let text = hosts(&spec, "me", "127.0.0.1 localhost\n10.1.1.1 me # here");
         assert_eq!(text, "127.0.0.1 localhost\n10.1.1.1 me # here\n10.0.0.7\tdb\n::2\tsix\n127.0.0.1\tup\n");
-        let own = hosts(&ContainerSpec { domainname: Some("lan".into()), ..spec }, "me", "", true);
+        let own = hosts(&ContainerSpec { domainname: Some("lan".into()), ..spec }, "me", "");
         assert!(own.starts_with("127.0.0.1\tlocalhost\n::1\t") && own.ends_with("127.0.0.1\tme.lan me\n"));
     }
 

@@ -116,9 +116,11 @@ impl ContainerStore {
         self.make_directories()?;
         DirBuilder::new().mode(0o700).create(&partial).map_err(io_error("making", &partial))?;
         let made = (|| {
-            let alive = partial.join("alive");
-            let lock = open_new(&alive).and_then(|file| OfdLock::new(file, CHANGE));
-            let _lock = lock.map_err(io_error("locking", &alive))?;
+            // Locked before it has its name: a free `alive` in here is a dead creator's.
+            let (unnamed, alive) = (partial.join(".alive"), partial.join("alive"));
+            let lock = open_new(&unnamed).and_then(|file| OfdLock::new(file, CHANGE));
+            let _lock = lock.map_err(io_error("locking", &unnamed))?;
+            fs::rename(&unnamed, &alive).map_err(io_error("locking", &alive))?;
             record.name = self.claim_name(&record)?;
             write_record(&partial, &record)?;
             let place = self.directory(&record.id);

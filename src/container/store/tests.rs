@@ -85,6 +85,24 @@ fn of_many_that_want_one_name_exactly_one_gets_it() {
 }
 
 #[test]
+fn collecting_leftovers_never_takes_what_is_being_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::SeqCst) {
+                store.sweep();
+            }
+        });
+        let made: Vec<_> = (0..500).map(|_| store.create(wish(None)).map(drop)).collect();
+        done.store(true, std::sync::atomic::Ordering::SeqCst);
+        assert!(made.iter().all(Result::is_ok), "{:?}", made.iter().find(|m| m.is_err()));
+    });
+    assert_eq!(store.list().unwrap().len(), 500);
+}
+
+#[test]
 fn what_a_killed_creator_left_is_collected_and_its_name_is_free() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path());
