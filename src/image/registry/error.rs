@@ -55,6 +55,10 @@ pub enum RegistryError {
     NothingToPush(String),
     #[error("cannot push a digest reference")]
     PushDigest,
+    #[error(
+        "no certificate authorities were found: install the package ca-certificates, or name a file of them in SSL_CERT_FILE"
+    )]
+    NoAuthorities,
     #[error("cancelled")]
     Cancelled,
     #[error("starting the network runtime")]

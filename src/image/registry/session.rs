@@ -560,23 +560,24 @@ fn http_client(
     authorities: &[String],
     settings: &Settings,
 ) -> Result<reqwest::Client, RegistryError> {
-    let build = |more: Option<&[u8]>| {
-        let mut builder = reqwest::Client::builder()
+    let builder = || {
+        let builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .connect_timeout(settings.connect_timeout)
             .read_timeout(settings.idle_timeout);
-        if is_loopback(host) {
-            // As Go does: nobody's proxy reaches this machine's own ports.
-            builder = builder.no_proxy();
-        }
-        for pem in authorities.iter().map(|pem| pem.as_bytes()).chain(more) {
-            builder = builder.tls_certs_merge([reqwest::Certificate::from_pem(pem)?]);
-        }
-        builder.build()
+        // As Go does: nobody's proxy reaches this machine's own ports.
+        if is_loopback(host) { builder.no_proxy() } else { builder }
     };
-    build(None)
-        .or_else(|_| build(Some(certs::NOBODY)))
-        .map_err(|e| RegistryError::from_request("Get", &format!("https://{host}/v2/"), &e))
+    // oci-client makes a client of the system's authorities alone, whatever it is told, and panics when
+    // there are none: the same is tried here first.
+    let plain = builder().build().map_err(|_| RegistryError::NoAuthorities)?;
+    if authorities.is_empty() {
+        return Ok(plain);
+    }
+    let failed = |e: reqwest::Error| RegistryError::from_request("Get", &format!("https://{host}/v2/"), &e);
+    let certificates = authorities.iter().map(|pem| reqwest::Certificate::from_pem(pem.as_bytes()));
+    let certificates = certificates.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    builder().tls_certs_merge(certificates).build().map_err(failed)
 }
 
 /// A client for a URL that is no registry's.
@@ -599,25 +600,21 @@ fn oci_client(
         Access::Pull => settings.idle_timeout,
         Access::Push => settings.idle_timeout * 5,
     };
-    let build = |more: Option<&[u8]>| {
-        oci_client::Client::try_from(ClientConfig {
-            protocol: if scheme == "http" { ClientProtocol::Http } else { ClientProtocol::Https },
-            extra_root_certificates: authorities.iter().map(|a| a.as_bytes()).chain(more).map(pem).collect(),
-            connect_timeout: Some(settings.connect_timeout),
-            read_timeout: Some(patience),
-            user_agent: USER_AGENT,
-            default_token_expiration_secs: CLIENT_TOKEN_LIFE,
-            platform_resolver: None,
-            // Naming any proxy switches those of the environment off; then every name and address is
-            // exempt from that one.
-            http_proxy: is_loopback(host).then(|| "http://127.0.0.1".to_owned()),
-            no_proxy: is_loopback(host).then(|| "*,0.0.0.0/0,::/0".to_owned()),
-            ..ClientConfig::default()
-        })
-    };
-    build(None)
-        .or_else(|_| build(Some(certs::NOBODY)))
-        .map_err(|e| RegistryError::from_client("Get", &format!("https://{host}/v2/"), e))
+    oci_client::Client::try_from(ClientConfig {
+        protocol: if scheme == "http" { ClientProtocol::Http } else { ClientProtocol::Https },
+        extra_root_certificates: authorities.iter().map(|a| pem(a.as_bytes())).collect(),
+        connect_timeout: Some(settings.connect_timeout),
+        read_timeout: Some(patience),
+        user_agent: USER_AGENT,
+        default_token_expiration_secs: CLIENT_TOKEN_LIFE,
+        platform_resolver: None,
+        // Naming any proxy switches those of the environment off; then every name and address is
+        // exempt from that one.
+        http_proxy: is_loopback(host).then(|| "http://127.0.0.1".to_owned()),
+        no_proxy: is_loopback(host).then(|| "*,0.0.0.0/0,::/0".to_owned()),
+        ..ClientConfig::default()
+    })
+    .map_err(|e| RegistryError::from_client("Get", &format!("https://{host}/v2/"), e))
 }
 
 /// Finds out whether the registry speaks HTTP or HTTPS and how it wants to be asked. Everybody gets
