@@ -123,7 +123,7 @@ fn in_group(context: &Context, group: &str, rest: &[OsString]) -> Result<u8> {
         return print(&book::group_help(program, group));
     }
     if word.starts_with('-') {
-        let place = Place { program, path: group, usage: "COMMAND" };
+        let place = Place { program, path: group, usage: "" };
         let message = match word.strip_prefix("--") {
             Some(long) => format!("unknown flag: --{}", long.split('=').next().unwrap_or(long)),
             None => format!("unknown shorthand flag: '{}' in {word}", word.chars().nth(1).unwrap_or('-')),

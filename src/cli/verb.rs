@@ -73,7 +73,7 @@ pub fn globals() -> Command {
         text("config", "string", "Location of client config files (default \"~/.docker\")"),
         text("context", "string", "Accepted; only the context \"default\" exists").short('c'),
         flag("debug", "Enable debug mode").short('D'),
-        text("host", "list", "Accepted only without a value: there is no daemon to connect to")
+        text("host", "list", "Refused unless empty: there is no daemon to connect to")
             .short('H')
             .action(ArgAction::Append),
         text(
@@ -110,7 +110,7 @@ impl Context {
         }
         let level = globals.get_one::<String>("log-level").map_or("info", String::as_str);
         if !matches!(level, "debug" | "info" | "warn" | "error" | "fatal" | "trace" | "panic") {
-            return Err(Failure::usage(format!("unable to parse logging level: {level}")));
+            return Err(Failure::new(format!("Unable to parse logging level: {level}")));
         }
         let debug = globals.get_flag("debug") || matches!(level, "debug" | "trace");
         if debug {

@@ -19,19 +19,18 @@ pub struct Security {
 pub fn read(options: &[String]) -> Result<Security> {
     let mut security = Security::default();
     for option in options {
-        let invalid = |n: u8| {
-            Failure::usage(format!("Error response from daemon: invalid --security-opt {n}: {option:?}"))
-        };
+        let invalid =
+            || Failure::usage(format!("Error response from daemon: invalid --security-opt 2: {option:?}"));
         let (key, value) = match option.split_once('=').or_else(|| option.split_once(':')) {
             Some(pair) => pair,
             // The two that may stand alone.
             None if option == "no-new-privileges" => ("no-new-privileges", "true"),
             None if option == "disable" => ("label", "disable"),
-            None => return Err(invalid(1)),
+            None => return Err(Failure::usage(format!("Invalid --security-opt: {option:?}"))),
         };
         match (key, value) {
             ("no-new-privileges", value) => {
-                security.no_new_privileges = go_bool(value).map_err(|_| invalid(2))?;
+                security.no_new_privileges = go_bool(value).map_err(|_| invalid())?;
             }
             ("seccomp", "unconfined") => security.seccomp = SeccompChoice::Unconfined,
             ("seccomp", "builtin") => security.seccomp = SeccompChoice::Default,
@@ -47,7 +46,7 @@ pub fn read(options: &[String]) -> Result<Security> {
             ("writable-cgroups" | "mask" | "unmask" | "proc-opts", _) => {
                 return Err(later::not_yet("security-opt", &format!("{key} is not there yet")));
             }
-            _ => return Err(invalid(2)),
+            _ => return Err(invalid()),
         }
     }
     Ok(security)

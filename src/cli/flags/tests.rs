@@ -227,7 +227,7 @@ fn mistakes_are_told_in_dockers_words() {
             "Error response from daemon: Invalid value 2000, range for oom score adj is [-1000, 1000]",
         ),
         ("--stop-signal NOPE", "Error response from daemon: invalid signal: NOPE"),
-        ("--security-opt foo", "Error response from daemon: invalid --security-opt 1: \"foo\""),
+        ("--security-opt foo", "Invalid --security-opt: \"foo\""),
         ("--security-opt a=b", "Error response from daemon: invalid --security-opt 2: \"a=b\""),
         (
             "--log-driver nosuch",

@@ -72,7 +72,7 @@ pub fn parse(source: &str) -> Result<(List, BTreeMap<String, List>), TemplateErr
     match end {
         End::Eof => Ok((root, parser.defined)),
         End::Else { pos } => Err(parser.error(pos, "unexpected {{else}}")),
-        End::End { pos } => Err(parser.error(pos, "unexpected {{end}}")),
+        End::Closed { pos } => Err(parser.error(pos, "unexpected {{end}}")),
     }
 }
 
@@ -88,7 +88,7 @@ struct Parser<'a> {
 /// What ended a list. After `Else` the words that follow it (`if`, `with`) are still to be read.
 enum End {
     Eof,
-    End { pos: usize },
+    Closed { pos: usize },
     Else { pos: usize },
 }
 
@@ -165,7 +165,7 @@ impl Parser<'_> {
                     match word.as_str() {
                         "end" => {
                             self.close("end")?;
-                            return Ok((nodes, End::End { pos: word_pos }));
+                            return Ok((nodes, End::Closed { pos: word_pos }));
                         }
                         "else" => return Ok((nodes, End::Else { pos: word_pos })),
                         "if" => nodes.push(self.control(Control::If)?),
@@ -216,7 +216,7 @@ impl Parser<'_> {
                 let pos = self.source.len();
                 return Err(self.error(pos, "unexpected EOF"));
             }
-            End::End { .. } => List::new(),
+            End::Closed { .. } => List::new(),
             End::Else { .. } => self.otherwise(control)?,
         };
         self.variables.truncate(scope);
@@ -238,7 +238,7 @@ impl Parser<'_> {
         self.close("else")?;
         let (list, end) = self.list()?;
         match end {
-            End::End { .. } => Ok(list),
+            End::Closed { .. } => Ok(list),
             End::Else { pos } => Err(self.error(pos, "expected end; found {{else}}")),
             End::Eof => Err(self.error(self.source.len(), "unexpected EOF")),
         }
@@ -260,7 +260,7 @@ impl Parser<'_> {
         self.variables = outer;
         self.loops = loops;
         match end {
-            End::End { .. } => Ok(list),
+            End::Closed { .. } => Ok(list),
             End::Else { pos } => Err(self.error(pos, "unexpected {{else}} in define clause")),
             End::Eof => Err(self.error(self.source.len(), "unexpected EOF")),
         }
