@@ -121,7 +121,7 @@ fn anything(engine: &Engine, name: &str, size: bool) -> Result<Json> {
     match engine.inspect_image(name) {
         // A name that no image may have cannot be one's.
         Err(error) if matches!(error.kind, Kind::NotFound | Kind::InvalidParameter) => {
-            Err(Failure::new(format!("error: no such object: {name}")))
+            Err(Failure::new(format!("Error: No such object: {name}")))
         }
         image => Ok(image?),
     }
