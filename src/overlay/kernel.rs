@@ -1,5 +1,9 @@
 //! The kernel's overlayfs inside a user namespace (Linux 5.11): upper directory on the host's disk,
 //! marks in `user.overlay.*`.
+//!
+//! What differs from overlayfs over directories, and is the kernel's: copy_file_range(2) from a file of
+//! the image to one of the upper is EXDEV (two file systems; cp(1) reads and writes then), and readdir(3)
+//! tells another inode number than stat(2) for a file that was copied up.
 
 use std::fmt::Write;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
