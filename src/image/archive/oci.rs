@@ -59,10 +59,20 @@ fn by_name(index: &ImageIndex) -> Result<Vec<Named<'_>>, ArchiveError> {
     Ok(groups)
 }
 
-/// A word alone as `ref.name` is a tag of a repository that nobody knows: the image stays nameless.
+/// containerd's name, or podman's full one. A word alone as `ref.name` is a tag: with a full name beside
+/// it, the one that counts (umoci keeps the other when it makes an image of an image); without, of a
+/// repository that nobody knows, and the image stays nameless.
 fn entry_name(entry: &Descriptor) -> Result<Option<Reference>, ArchiveError> {
-    let short = || entry.annotation(REF_NAME).filter(|name| name.contains([':', '/', '@']));
-    entry.annotation(IMAGE_NAME).or_else(short).map(name).transpose()
+    let ref_name = entry.annotation(REF_NAME);
+    let is_tag = |text: &&str| !text.contains([':', '/', '@']);
+    let Some(full) = entry.annotation(IMAGE_NAME) else {
+        return ref_name.filter(|text| !is_tag(text)).map(name).transpose();
+    };
+    let full = name(full)?;
+    match ref_name.filter(is_tag).filter(|_| full.digest.is_none()) {
+        Some(tag) => name(&format!("{}:{tag}", full.repository())).map(Some),
+        None => Ok(Some(full)),
+    }
 }
 
 fn chosen<'a>(

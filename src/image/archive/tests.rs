@@ -219,6 +219,7 @@ fn layouts_keep_their_manifests_and_names() {
     let blobs: [&[u8]; 5] = [&plain, &packed, &stronger, &config, &manifest];
     for (entries, expected) in [
         (vec![entry(json!({ IMAGE_NAME: "docker.io/library/a:1", REF_NAME: "1" }))], vec!["a:1"]),
+        (vec![entry(json!({ IMAGE_NAME: "docker.io/library/a:1", REF_NAME: "changed" }))], vec!["a:changed"]),
         (vec![entry(json!({ REF_NAME: "localhost/a:1" }))], vec!["localhost/a:1"]),
         (vec![entry(json!({ REF_NAME: "latest" }))], vec![]),
         (vec![descriptor(OCI_MANIFEST, &manifest)], vec![]),
