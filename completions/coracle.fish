@@ -26,7 +26,7 @@ end
 
 complete -c coracle -n "__fish_coracle_needs_command" -l config -d 'Location of client config files (default "~/.docker")' -r
 complete -c coracle -n "__fish_coracle_needs_command" -s c -l context -d 'Accepted; only the context "default" exists' -r
-complete -c coracle -n "__fish_coracle_needs_command" -s H -l host -d 'Accepted only without a value: there is no daemon to connect to' -r
+complete -c coracle -n "__fish_coracle_needs_command" -s H -l host -d 'Refused unless empty: there is no daemon to connect to' -r
 complete -c coracle -n "__fish_coracle_needs_command" -s l -l log-level -d 'Set the logging level ("debug", "info", "warn", "error", "fatal")' -r
 complete -c coracle -n "__fish_coracle_needs_command" -l tlscacert -d 'Trust certs signed only by this CA' -r
 complete -c coracle -n "__fish_coracle_needs_command" -l tlscert -d 'Path to TLS certificate file' -r
@@ -337,6 +337,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand rmi" -s f -l force -d 'F
 complete -c coracle -n "__fish_coracle_using_subcommand rmi" -l no-prune -d 'Do not delete untagged parents'
 complete -c coracle -n "__fish_coracle_using_subcommand save" -s o -l output -d 'Write to a file, instead of STDOUT' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand save" -l platform -d 'Save only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")' -r
+complete -c coracle -n "__fish_coracle_using_subcommand save" -l format -d 'Write a docker-archive, which OCI tools read too, or an oci-archive' -r
 complete -c coracle -n "__fish_coracle_using_subcommand start" -l checkpoint -d 'Restore from this checkpoint' -r
 complete -c coracle -n "__fish_coracle_using_subcommand start" -l checkpoint-dir -d 'Use a custom checkpoint storage directory' -r
 complete -c coracle -n "__fish_coracle_using_subcommand start" -l detach-keys -d 'Override the key sequence for detaching a container' -r
@@ -681,5 +682,6 @@ complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_s
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from remove" -l no-prune -d 'Do not delete untagged parents'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from save" -s o -l output -d 'Write to a file, instead of STDOUT' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from save" -l platform -d 'Save only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")' -r
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from save" -l format -d 'Write a docker-archive, which OCI tools read too, or an oci-archive' -r
 complete -c coracle -n "__fish_coracle_using_subcommand system; and not __fish_seen_subcommand_from info" -f -a "info" -d 'Display system-wide information'
 complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_subcommand_from info" -s f -l format -d 'Format output using a custom template: \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r

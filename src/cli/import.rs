@@ -46,7 +46,8 @@ impl Verb for Import {
             }
             path => {
                 let file = File::open(path).map_err(|e| Failure::new(open_error(Path::new(path), &e)))?;
-                ImportSource::Stream(Box::new(file), path.to_owned())
+                // Docker's client sends a file as what it reads from its standard input.
+                ImportSource::Stream(Box::new(file), "-".to_owned())
             }
         };
         let options = ImportOptions {

@@ -32,7 +32,7 @@ impl std::fmt::Display for Loaded {
 
 /// Where `import` reads.
 pub enum ImportSource {
-    /// A file, a pipe, standard input. The text is what `import` names as its origin (`-` or the path).
+    /// A file, a pipe, standard input. The text is what `import` names as its origin (with Docker `-`).
     Stream(Box<dyn Read + Send>, String),
     /// `http://` or `https://`; Docker also takes `host/path` without a scheme as http.
     Url(String),
