@@ -203,7 +203,7 @@ fn id_failure(process: &Process, identity: &Identity, error: rustix::io::Errno) 
         ),
         None => "the ranges of this user in /etc/subuid and /etc/subgid do not reach so far".to_owned(),
     };
-    Failure::new(Fault::Wish, format!("unable to setup user: {text} ({hint})")).with_hint(hint)
+    Failure::new(Fault::Wish, format!("unable to setup user: {text}")).with_hint(hint)
 }
 
 /// The process's variables, with HOME from the container's passwd when it has none.

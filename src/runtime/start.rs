@@ -341,6 +341,12 @@ fn open_source(op: &MountOp) -> Result<OwnedFd, Failure> {
             mount::clone_path(source, *recursive).map_err(failed)?
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(missing_source(source)),
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) && !recursive => {
+            // mount_namespaces(7): what is below such mounts could have been hidden on purpose.
+            let hint =
+                "the kernel lets an ordinary user bind this only together with what is mounted below it";
+            return Err(failed(error).with_hint(hint));
+        }
         other => other.map_err(failed)?,
     };
     let (how, deep) = match propagation {
