@@ -122,3 +122,49 @@ pub(super) fn await_start(mut from: &UnixStream) -> Result<Option<OwnedFd>, Fail
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn papers_and_failures_arrive_whole() {
+        let (above, below) = UnixStream::pair().unwrap();
+        send_paper(&above, &vec!["a".repeat(10_000)]).unwrap();
+        assert_eq!(receive_paper::<Vec<String>>(&below).unwrap()[0].len(), 10_000);
+        let failure = Failure::new(Fault::NotExecutable, "exec").verbatim().with_hint("hint");
+        send_failure(&below, &failure);
+        assert_eq!(await_start(&above).unwrap_err(), failure);
+    }
+
+    #[test]
+    fn the_end_of_the_channel_is_the_start_of_the_command() {
+        let (above, below) = UnixStream::pair().unwrap();
+        let null = std::fs::File::open("/dev/null").unwrap();
+        send_terminal(&below, null.as_fd()).unwrap();
+        drop(below);
+        assert!(await_start(&above).unwrap().is_some());
+    }
+
+    #[test]
+    fn what_a_stage_would_never_say_is_an_error() {
+        for said in [&b"X"[..], b"F\x05\0\0\0{}", b"F\xff\xff\xff\xff", b"F\x02\0\0\0{}"] {
+            let (above, mut below) = UnixStream::pair().unwrap();
+            below.write_all(said).unwrap();
+            drop(below);
+            assert_eq!(await_start(&above).unwrap_err().fault, Fault::System, "{said:?}");
+        }
+    }
+
+    #[test]
+    fn reasons_read_as_go_writes_them() {
+        for (number, text) in [
+            (libc::ENOENT, "no such file or directory"),
+            (libc::EACCES, "permission denied"),
+            (libc::ENOEXEC, "exec format error"),
+            (libc::EISDIR, "is a directory"),
+        ] {
+            assert_eq!(reason(&io::Error::from_raw_os_error(number)), text);
+        }
+    }
+}

@@ -270,3 +270,45 @@ fn die_with_supervisor(status: &UnixStream) -> Result<(), Failure> {
         false => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn programs_are_found_with_gos_words() {
+        let home = tempfile::tempdir().unwrap();
+        for (name, mode) in [("a/tool", 0o644), ("b/tool", 0o755), ("a/plain", 0o644)] {
+            let path = home.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, "").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let root = home.path().display();
+        let env = [format!("PATH={root}/missing:{root}/a:{root}/b")];
+        let found = |name: &str, env: &[String]| find_program(name, env).map_err(|f| (f.fault, f.text));
+        assert_eq!(found("tool", &env), Ok(home.path().join("b/tool")));
+        let absolute = format!("{root}/b/tool");
+        assert_eq!(found(&absolute, &[]), Ok(PathBuf::from(&absolute)));
+        let in_path = |name: &str| format!("exec: \"{name}\": executable file not found in $PATH");
+        let (missing, plain, directory) =
+            (format!("{root}/x"), format!("{root}/a/plain"), format!("{root}/a"));
+        for (name, env, fault, text) in [
+            ("plain", &env[..], Fault::CommandNotFound, in_path("plain")),
+            ("", &env, Fault::CommandNotFound, in_path("")),
+            ("tool", &[], Fault::CommandNotFound, in_path("tool")),
+            (
+                &missing,
+                &env,
+                Fault::CommandNotFound,
+                format!("exec: \"{missing}\": stat {missing}: no such file or directory"),
+            ),
+            (&plain, &env, Fault::NotExecutable, format!("exec: \"{plain}\": permission denied")),
+            (&directory, &env, Fault::NotExecutable, format!("exec: \"{directory}\": is a directory")),
+        ] {
+            assert_eq!(found(name, env), Err((fault, text)));
+        }
+    }
+}
