@@ -95,7 +95,7 @@ impl Client {
 
     /// A reply that is already here.
     pub fn received(&mut self) -> Result<Option<Reply>, ClientError> {
-        Ok(self.decoder.next()?)
+        Ok(self.decoder.take()?)
     }
 
     /// Reads once; blocks when there is nothing.

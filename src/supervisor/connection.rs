@@ -64,7 +64,7 @@ impl Connection {
         self.out.len() - self.sent
     }
 
-    /// Takes in what has come. `next` then gives the requests.
+    /// Takes in what has come. `request` then gives the requests.
     pub fn receive(&mut self, buffer: &mut [u8]) -> Result<(), Gone> {
         match self.stream.read(buffer) {
             Ok(0) => Err(Gone::Closed),
@@ -77,8 +77,8 @@ impl Connection {
         }
     }
 
-    pub fn next(&mut self) -> Result<Option<Request>, Gone> {
-        Ok(self.decoder.next()?)
+    pub fn request(&mut self) -> Result<Option<Request>, Gone> {
+        Ok(self.decoder.take()?)
     }
 
     pub fn reply(&mut self, reply: &Reply) -> Result<(), Gone> {

@@ -194,7 +194,7 @@ impl Decoder {
     }
 
     /// The next whole message, `None` when more bytes are needed.
-    pub fn next<M: Message>(&mut self) -> Result<Option<M>, Malformed> {
+    pub fn take<M: Message>(&mut self) -> Result<Option<M>, Malformed> {
         let rest = &self.bytes[self.taken..];
         let [a, b, c, d, kind, ..] = *rest else {
             self.forget_if_done();
@@ -232,7 +232,7 @@ mod tests {
             let mut got = Vec::new();
             for piece in bytes.chunks(step) {
                 decoder.feed(piece);
-                while let Some(message) = decoder.next::<M>().unwrap() {
+                while let Some(message) = decoder.take::<M>().unwrap() {
                     got.push(message);
                 }
             }
@@ -275,7 +275,7 @@ mod tests {
         ] {
             let mut decoder = Decoder::default();
             decoder.feed(bad);
-            assert!(decoder.next::<Request>().is_err(), "{bad:?}");
+            assert!(decoder.take::<Request>().is_err(), "{bad:?}");
         }
     }
 }

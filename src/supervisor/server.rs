@@ -287,7 +287,7 @@ impl<'m> Server<'m> {
     fn receive(&mut self, number: usize) -> Result<(), Gone> {
         let connection = self.connections.get(number).ok_or(Gone::Closed)?;
         let received = connection.receive(&mut self.buffer);
-        while let Some(request) = self.connections.get(number).ok_or(Gone::Closed)?.next()? {
+        while let Some(request) = self.connections.get(number).ok_or(Gone::Closed)?.request()? {
             self.handle(number, request)?;
         }
         received

@@ -10,6 +10,7 @@ use std::sync::mpsc;
 /// Processes of this machine in place of a container's.
 struct Host;
 
+#[allow(clippy::zombie_processes, reason = "the server collects it by its pidfd")]
 fn spawn(argv: &[&str], stdio: Stdio) -> Started {
     let mut command = Command::new(argv[0]);
     command.args(&argv[1..]);

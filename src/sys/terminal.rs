@@ -1,7 +1,7 @@
 //! Ptys, raw mode, window sizes.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 
 use rustix::termios::{self, OptionalActions, Termios, Winsize};
@@ -76,11 +76,6 @@ impl RawMode {
         termios::tcsetattr(&fd, OptionalActions::Now, &raw)?;
         Ok(RawMode { fd, before })
     }
-
-    /// The former mode for a moment (before the process stops itself).
-    pub fn suspend(&self) {
-        let _ = termios::tcsetattr(&self.fd, OptionalActions::Now, &self.before);
-    }
 }
 
 impl Drop for RawMode {
@@ -108,15 +103,10 @@ fn remember(terminal: BorrowedFd<'_>) {
     }
 }
 
-impl AsFd for Pty {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.master.as_fd()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::fd::AsFd;
 
     #[test]
     fn a_pty_keeps_its_size_and_raw_mode_ends_with_the_guard() {

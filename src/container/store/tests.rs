@@ -61,7 +61,7 @@ fn a_name_in_use_is_refused_in_dockers_words_and_leaves_nothing() {
             made.id
         )
     );
-    assert_eq!(store.ids().unwrap(), [made.id.clone()]);
+    assert_eq!(store.ids().unwrap(), std::slice::from_ref(&made.id));
     assert_eq!(fs::read_dir(dir.path().join("containers/partial")).unwrap().count(), 0);
     assert_eq!(store.find("web").unwrap().record.id, made.id);
 }
