@@ -1,5 +1,10 @@
-//! Images: references, manifests, configs, the store of names and blobs, archives, registries.
-//! (helper B writes this head: layout of blobs/ and images/, locks, versions.)
+//! Images: references, platforms, manifests and configs; the store of names and blobs; registries and
+//! archives, through which they come and go.
+//!
+//! What lies on disk and who holds which lock, `store` says; layers lie in the layer store. An image
+//! becomes visible in one place, `ImageStore::enter`, when all of it is here: pulls, loads and imports
+//! keep their layers by a lease until then. The bytes of manifests and configs are kept as they came, and
+//! the types here are views of them.
 
 pub mod archive;
 pub mod change;
