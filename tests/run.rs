@@ -440,7 +440,7 @@ fn pull_policies_are_checked() {
 #[test]
 fn conflicting_flags_are_refused() {
     let c = Coracle::busybox();
-    c.fails(125, ["run", "-d", "-a", "stdout", "busybox", "true"]).says("Conflicting options");
+    c.fails(1, ["run", "-d", "-a", "stdout", "busybox", "true"]).says("conflicting options");
     c.fails(1, ["run", "-it", "busybox", "true"]).says("the input device is not a TTY");
 }
 

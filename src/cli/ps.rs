@@ -257,12 +257,13 @@ impl<'a> Check<'a> {
         !self.filters.has("label") || self.filters.labels("label", &self.configs.effective(record).labels)
     }
 
-    /// Made from the image, or from one whose layers begin with all of its layers.
+    /// Made from the image, or from one that has further layers on top of all of its layers.
     fn descends(&self, view: &ContainerView, name: &str) -> bool {
         let pin = &view.record.image;
         view.record.spec.image == name
             || self.ancestors.iter().any(|image| {
-                image.id == pin.id || (!image.layers.is_empty() && pin.layers.starts_with(&image.layers))
+                let is_base = !image.layers.is_empty() && pin.layers.len() > image.layers.len();
+                image.id == pin.id || (is_base && pin.layers.starts_with(&image.layers))
             })
     }
 }
@@ -299,6 +300,14 @@ pub fn network_name(mode: &NetworkMode) -> &'static str {
     }
 }
 
+/// Arguments with blanks are quoted, the program itself is not (as Docker's engine tells it).
+fn command_line(argv: &[String]) -> String {
+    let word = |(n, word): (usize, &String)| {
+        if n > 0 && word.contains(' ') { format!("'{word}'") } else { word.clone() }
+    };
+    argv.iter().enumerate().map(word).collect::<Vec<_>>().join(" ")
+}
+
 fn describe(
     view: &ContainerView,
     effective: Effective,
@@ -308,7 +317,7 @@ fn describe(
 ) -> Value {
     let record = &view.record;
     let id = if no_trunc { record.id.as_str() } else { record.id.short() };
-    let command = effective.argv().join(" ");
+    let command = command_line(&effective.argv());
     let command = if no_trunc { command } else { ellipsis(&command, 20) };
     let labels = effective.labels;
     let joined: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
@@ -347,4 +356,28 @@ fn describe(
     ]);
     fields.push(("Label".to_owned(), label_method(labels)));
     Value::fields(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::container::Exit;
+    use jiff::{SignedDuration, Timestamp};
+
+    #[test]
+    fn commands_are_shown_with_quotes_around_blanks() {
+        let words = ["sh", "-c", "exec sleep 600"].map(str::to_owned);
+        assert_eq!(command_line(&words), "sh -c 'exec sleep 600'");
+        assert_eq!(ellipsis(&command_line(&words), 20), "sh -c 'exec sleep 6…");
+        assert_eq!(command_line(&[]), "");
+    }
+
+    #[test]
+    fn states_have_dockers_words() {
+        let ago = |seconds| Timestamp::now() - SignedDuration::from_secs(seconds);
+        let exit = Exit { code: 137, signal: Some(9), oom_killed: false, finished: ago(7200), error: None };
+        assert_eq!(status(&State::Created), "Created");
+        assert_eq!(status(&State::Running { started: ago(65), pid: 1 }), "Up About a minute");
+        assert_eq!(status(&State::Exited { started: None, exit }), "Exited (137) 2 hours ago");
+    }
 }

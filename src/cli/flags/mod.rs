@@ -375,7 +375,7 @@ fn network(flags: &[String]) -> Result<NetworkMode> {
         "default" | "" => Ok(NetworkMode::Default),
         "host" => Ok(NetworkMode::Host),
         "none" => Ok(NetworkMode::None),
-        _ => Err(later::not_yet("network", LATER_NETWORKS)),
+        other => Err(later::not_yet(&format!("network {other}"), LATER_NETWORKS)),
     }
 }
 
