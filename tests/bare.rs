@@ -50,12 +50,12 @@ fn everything_in_the_store_belongs_to_the_caller() {
     need!(single id);
     use std::os::unix::fs::MetadataExt;
     let c = Coracle::busybox();
-    c.ok(["run", "--name", "a", "busybox", "sh", "-c", "mkdir -p /d/e; touch /d/e/f; chmod 000 /d/e"]);
+    c.ok(["run", "--name", "box", "busybox", "sh", "-c", "mkdir -p /d/e; touch /d/e/f; chmod 000 /d/e"]);
     let me = rustix::process::getuid().as_raw();
     for file in c.store_files() {
         assert_eq!(std::fs::symlink_metadata(&file).expect("a file").uid(), me, "{}", file.display());
     }
-    c.ok(["rm", "a"]);
+    c.ok(["rm", "box"]);
     std::fs::remove_dir_all(c.root()).expect("rm -rf of the store works");
 }
 
@@ -86,13 +86,13 @@ fn written_files_of_other_users_can_be_removed() {
     c.ok([
         "run",
         "--name",
-        "a",
+        "box",
         "busybox",
         "sh",
         "-c",
         "mkdir -m 700 /d; touch /d/f; chown -R 1000:1000 /d; chmod 000 /d",
     ]);
-    c.ok(["rm", "a"]);
+    c.ok(["rm", "box"]);
     let containers = std::fs::read_dir(c.root().join("containers")).expect("the store");
     let left: Vec<_> = containers.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
     assert!(left.is_empty(), "{left:?}");

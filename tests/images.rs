@@ -210,14 +210,14 @@ fn tags_move() {
     c.ok(["tag", &two.id()[7..19], "x"]);
     assert_eq!(c.inspect("x", "{{.Id}}"), two.id());
     c.fails(1, ["tag", "nosuch", "y"]).says("No such image: nosuch:latest");
-    c.fails(1, ["tag", "one:1", "UPPER"]).says("repository name must be lowercase");
+    c.fails(1, ["tag", "one:1", "UPPER"]).says("must be lowercase");
 }
 
 #[test]
 fn bad_references_are_refused_in_dockers_words() {
     let c = Coracle::busybox();
     for (name, words) in [
-        ("Upper", "repository name must be lowercase"),
+        ("Upper", "must be lowercase"),
         ("a:", "invalid reference format"),
         ("a//b", "invalid reference format"),
         ("a:b:c", "invalid reference format"),
@@ -269,17 +269,17 @@ fn rmi_frees_the_space_that_nothing_else_uses() {
 #[test]
 fn images_in_use_are_kept() {
     let c = Coracle::busybox();
-    let id = c.detached(&["--name", "a"], "exec sleep 600");
+    let id = c.detached(&["--name", "box"], "exec sleep 600");
     let output = c.fails(1, ["rmi", "busybox"]);
     output.says("conflict: unable to").says(&id[..12]);
     let image = c.ok(["images", "-q"]).line();
     c.fails(1, ["rmi", "-f", &image]).says("image is being used by running container");
-    c.ok(["stop", "-t", "0", "a"]);
+    c.ok(["stop", "-t", "0", "box"]);
     c.fails(1, ["rmi", "busybox"]).says("must force");
     c.ok(["rmi", "-f", "busybox"]).says("Untagged: busybox:latest");
     // The container keeps what it was made of.
-    c.ok(["start", "a"]);
-    assert_eq!(c.ok(["exec", "a", "echo", "works"]).line(), "works");
+    c.ok(["start", "box"]);
+    assert_eq!(c.ok(["exec", "box", "echo", "works"]).line(), "works");
 }
 
 #[test]

@@ -117,6 +117,9 @@ fn dangerous_parts_of_proc_are_masked() {
 fn dangerous_parts_of_proc_are_read_only() {
     let c = Coracle::busybox();
     for path in ["/proc/sysrq-trigger", "/proc/sys/kernel/core_pattern", "/proc/sys/vm/drop_caches"] {
+        if !std::path::Path::new(path).exists() {
+            continue;
+        }
         let output = c.sh(&[], &format!("echo x 2>&1 > {path} || true"));
         assert!(
             output.text().contains("Read-only file system") || output.err().contains("Read-only file system"),
@@ -149,7 +152,7 @@ fn dev_has_dockers_nodes_and_no_others() {
     let c = Coracle::busybox();
     let expected = "core fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero";
     assert_eq!(c.sh(&[], "ls /dev | tr '\\n' ' '").line().trim(), expected);
-    let script = "echo x > /dev/null; head -c 4 /dev/zero | wc -c; head -c 4 /dev/urandom | wc -c; echo x > /dev/full; readlink /dev/fd /dev/stdin /dev/ptmx";
+    let script = "echo x > /dev/null; head -c 4 /dev/zero | wc -c; head -c 4 /dev/urandom | wc -c; echo x > /dev/full; for l in fd stdin ptmx; do readlink /dev/$l; done";
     let output = c.output(["run", "--rm", "busybox", "sh", "-c", script]);
     assert_eq!(output.lines(), ["4", "4", "/proc/self/fd", "/proc/self/fd/0", "pts/ptmx"]);
     output.says("No space left on device");

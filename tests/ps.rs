@@ -5,7 +5,7 @@ use crate::harness::Coracle;
 #[test]
 fn the_table_is_dockers() {
     let c = Coracle::busybox();
-    let id = c.detached(&["--name", "a"], "exec sleep 600");
+    let id = c.detached(&["--name", "box"], "exec sleep 600");
     let output = c.ok(["ps"]);
     let lines = output.lines();
     assert_eq!(lines.len(), 2);
@@ -15,7 +15,7 @@ fn the_table_is_dockers() {
         assert!(lines[0].contains(column), "{output}");
     }
     assert!(lines[1].starts_with(&format!("{}   busybox   \"sh -c 'exec sleep 6…\"", &id[..12])), "{output}");
-    assert!(lines[1].contains("Up ") && lines[1].ends_with("   a"), "{output}");
+    assert!(lines[1].contains("Up ") && lines[1].ends_with("   box"), "{output}");
 }
 
 #[test]
@@ -70,17 +70,17 @@ fn filters_by_name_label_and_image() {
 #[test]
 fn formats_are_go_templates() {
     let c = Coracle::busybox();
-    let id = c.detached(&["--name", "a", "-l", "k=v"], "exec sleep 600");
+    let id = c.detached(&["--name", "box", "-l", "k=v"], "exec sleep 600");
     let format = |text: &str| c.ok(["ps", "--format", text]).text().to_owned();
     assert_eq!(
         format("{{.ID}} {{.Names}} {{.Image}} {{.State}}"),
-        format!("{} a busybox running\n", &id[..12])
+        format!("{} box busybox running\n", &id[..12])
     );
-    assert_eq!(format("{{.Label \"k\"}}|{{.Labels}}|{{upper .Names}}"), "v|k=v|A\n");
-    assert_eq!(format("{{.Names}}\\t{{.State}}"), "a\trunning\n");
-    assert_eq!(format("table {{.Names}}\\t{{.Image}}"), "NAMES     IMAGE\na         busybox\n");
+    assert_eq!(format("{{.Label \"k\"}}|{{.Labels}}|{{upper .Names}}"), "v|k=v|BOX\n");
+    assert_eq!(format("{{.Names}}\\t{{.State}}"), "box\trunning\n");
+    assert_eq!(format("table {{.Names}}\\t{{.Image}}"), "NAMES     IMAGE\nbox       busybox\n");
     let json: serde_json::Value = serde_json::from_str(&format("json")).expect("one object per line");
-    assert_eq!(json["Names"], "a");
+    assert_eq!(json["Names"], "box");
     assert_eq!(json["ID"], id[..12]);
     assert!(format("{{.Status}}").starts_with("Up "));
     assert_eq!(format("{{if eq .State \"running\"}}yes{{else}}no{{end}}"), "yes\n");
@@ -103,7 +103,7 @@ fn states_are_said_in_dockers_words() {
 #[test]
 fn sizes_are_shown_on_request() {
     let c = Coracle::busybox();
-    c.ok(["run", "--name", "a", "busybox", "sh", "-c", "head -c 300000 /dev/zero > /big"]);
+    c.ok(["run", "--name", "box", "busybox", "sh", "-c", "head -c 300000 /dev/zero > /big"]);
     let size = c.ok(["ps", "-a", "-s", "--format", "{{.Size}}"]).line();
     assert!(size.starts_with("30") && size.contains("kB (virtual "), "{size}");
     assert!(c.ok(["ps", "-as"]).lines()[0].ends_with("SIZE"));

@@ -103,11 +103,11 @@ fn kinds_of_files_arrive(mode: &str) {
         output.lines(),
         ["dir directory", "fifo fifo", "file regular empty file", "link symbolic link", "/no/such/target"]
     );
-    let device = c.sh(&[], "stat -c '%F %t,%T %a' /k/null");
     if mode == "unpacked" {
-        // An ordinary user cannot make a device node; what stands for it is not specified.
+        // An ordinary user cannot make a device node.
         return;
     }
+    let device = c.sh(&[], "stat -c '%F %t,%T %a' /k/null");
     assert_eq!(device.line(), "character special file 1,3 666");
 }
 
@@ -190,7 +190,7 @@ fn strange_names_arrive(mode: &str) {
     entries.push(Entry::file("s/ü 日本 *?'\"\\", "text\n"));
     entries.push(Entry::file("s/-rf", "dash\n"));
     let c = with(mode, &ImageBuilder::busybox().layer(entries));
-    assert_eq!(c.sh(&[], "ls -1 /s | wc -l").line(), "6", "a newline is shown as a question mark");
+    assert_eq!(c.sh(&[], "ls -1 /s | wc -l").line(), "5", "a newline is shown as a question mark");
     let script = "cd /s; cat n*; cat $(printf '\\377\\376-bytes'); cat new*; cat ü*; cat ./-rf; cat /deep/*/*/*/*/*/*/*/*/*/*/*/*/f";
     assert_eq!(c.sh(&[], script).lines(), ["long", "bytes", "newline", "text", "dash", "deep"]);
 }
@@ -395,10 +395,10 @@ fn what_was_written_survives_a_restart(mode: &str) {
     let script =
         "cd /t; if test -e /again; then ls; cat a new/f; stat -c %a new; test -e d || echo gone; else
         echo changed > a; rm b b2; rm -r d; mkdir -m 700 new; echo f > new/f; ln -s x y; touch /again; fi";
-    c.ok(["run", "--name", "a", "busybox", "sh", "-c", script]);
-    let output = c.ok(["start", "-a", "a"]);
+    c.ok(["run", "--name", "box", "busybox", "sh", "-c", script]);
+    let output = c.ok(["start", "-a", "box"]);
     assert_eq!(output.lines(), ["a", "l", "new", "y", "changed", "f", "700", "gone"]);
-    c.ok(["rm", "a"]);
+    c.ok(["rm", "box"]);
 }
 
 fn big_files_are_written_whole(mode: &str) {

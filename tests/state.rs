@@ -24,41 +24,41 @@ fn is_alive(pid: &str) -> bool {
 #[test]
 fn a_killed_supervisor_ends_its_container_and_the_state_says_so() {
     let c = Coracle::busybox();
-    let id = c.detached(&["--name", "a"], "echo started; exec sleep 600");
-    c.wait_for_log("a", "started");
-    let first = c.inspect("a", "{{.State.Pid}}");
-    kill(supervisor(&c, "a"));
+    let id = c.detached(&["--name", "box"], "echo started; exec sleep 600");
+    c.wait_for_log("box", "started");
+    let first = c.inspect("box", "{{.State.Pid}}");
+    kill(supervisor(&c, "box"));
     eventually("the first process to end", || !is_alive(&first));
     assert_eq!(c.ok(["ps", "-q"]).text(), "");
-    assert_eq!(c.inspect("a", "{{.State.Status}} {{.State.Running}}"), "exited false");
+    assert_eq!(c.inspect("box", "{{.State.Status}} {{.State.Running}}"), "exited false");
     assert!(c.ok(["ps", "-a", "--format", "{{.Status}}"]).line().starts_with("Exited ("));
-    assert_eq!(c.ok(["logs", "a"]).line(), "started");
-    c.fails(1, ["exec", "a", "true"]).says("is not running");
+    assert_eq!(c.ok(["logs", "box"]).line(), "started");
+    c.fails(1, ["exec", "box", "true"]).says("is not running");
     // wait does not wait for ever.
-    c.ok(["wait", "a"]);
-    c.ok(["start", "a"]);
-    eventually("a second start", || c.ok(["logs", "a"]).lines().len() == 2);
+    c.ok(["wait", "box"]);
+    c.ok(["start", "box"]);
+    eventually("a second start", || c.ok(["logs", "box"]).lines().len() == 2);
     assert_eq!(c.ok(["ps", "-q", "--no-trunc"]).line(), id);
-    c.ok(["rm", "-f", "a"]);
+    c.ok(["rm", "-f", "box"]);
 }
 
 #[test]
 fn a_foreground_client_notices_the_supervisors_death() {
     let c = Coracle::busybox();
-    let mut run = c.spawn(["run", "--name", "a", "busybox", "sh", "-c", "echo started; exec sleep 600"]);
+    let mut run = c.spawn(["run", "--name", "box", "busybox", "sh", "-c", "echo started; exec sleep 600"]);
     run.line_with("started");
-    kill(supervisor(&c, "a"));
+    kill(supervisor(&c, "box"));
     assert_ne!(run.wait(), 0);
 }
 
 #[test]
 fn a_reboot_loses_nothing() {
     let c = Coracle::busybox();
-    c.detached(&["--name", "a"], "echo kept > /kept; echo started; exec sleep 600");
-    c.detached(&["--name", "b", "--rm"], "echo started; exec sleep 600");
-    c.wait_for_log("a", "started");
-    c.wait_for_log("b", "started");
-    for name in ["a", "b"] {
+    c.detached(&["--name", "box"], "echo kept > /kept; echo started; exec sleep 600");
+    c.detached(&["--name", "other", "--rm"], "echo started; exec sleep 600");
+    c.wait_for_log("box", "started");
+    c.wait_for_log("other", "started");
+    for name in ["box", "other"] {
         kill(supervisor(&c, name));
     }
     eventually("all processes to end", || c.processes().is_empty());
@@ -66,13 +66,13 @@ fn a_reboot_loses_nothing() {
     std::fs::create_dir(c.runtime()).expect("a new one comes");
     crate::harness::set_mode(&c.runtime(), 0o700);
     assert_eq!(c.ok(["ps", "-q"]).text(), "");
-    assert_eq!(c.inspect("a", "{{.State.Status}}"), "exited");
-    c.ok(["start", "a"]);
-    assert_eq!(c.ok(["exec", "a", "cat", "/kept"]).line(), "kept");
-    c.ok(["rm", "-f", "a"]);
+    assert_eq!(c.inspect("box", "{{.State.Status}}"), "exited");
+    c.ok(["start", "box"]);
+    assert_eq!(c.ok(["exec", "box", "cat", "/kept"]).line(), "kept");
+    c.ok(["rm", "-f", "box"]);
     // What should have been removed at its end can be removed, and its name be used.
-    c.ok(["rm", "-f", "b"]);
-    c.ok(["run", "--rm", "--name", "b", "busybox", "true"]);
+    c.ok(["rm", "-f", "other"]);
+    c.ok(["run", "--rm", "--name", "other", "busybox", "true"]);
 }
 
 #[test]
@@ -117,14 +117,14 @@ fn one_of_many_gets_the_name() {
 #[test]
 fn many_starts_are_one() {
     let c = Coracle::busybox();
-    c.ok(["create", "--name", "a", "busybox", "sh", "-c", "echo started; exec sleep 600"]);
+    c.ok(["create", "--name", "box", "busybox", "sh", "-c", "echo started; exec sleep 600"]);
     std::thread::scope(|scope| {
         for _ in 0..8 {
-            scope.spawn(|| c.output(["start", "a"]));
+            scope.spawn(|| c.output(["start", "box"]));
         }
     });
-    c.wait_for_log("a", "started");
-    assert_eq!(c.ok(["logs", "a"]).lines(), ["started"]);
+    c.wait_for_log("box", "started");
+    assert_eq!(c.ok(["logs", "box"]).lines(), ["started"]);
 }
 
 #[test]
@@ -145,17 +145,17 @@ fn many_removals_are_one() {
 #[test]
 fn start_and_stop_at_once_end_in_one_of_both() {
     let c = Coracle::busybox();
-    c.detached(&["--name", "a"], "exec sleep 600");
+    c.detached(&["--name", "box"], "exec sleep 600");
     std::thread::scope(|scope| {
         for _ in 0..4 {
-            scope.spawn(|| c.output(["restart", "-t", "0", "a"]));
-            scope.spawn(|| c.output(["stop", "-t", "0", "a"]));
+            scope.spawn(|| c.output(["restart", "-t", "0", "box"]));
+            scope.spawn(|| c.output(["stop", "-t", "0", "box"]));
         }
     });
-    let state = c.inspect("a", "{{.State.Status}}");
+    let state = c.inspect("box", "{{.State.Status}}");
     assert!(matches!(state.as_str(), "running" | "exited"), "{state}");
-    c.ok(["restart", "-t", "0", "a"]);
-    assert_eq!(c.inspect("a", "{{.State.Status}}"), "running");
+    c.ok(["restart", "-t", "0", "box"]);
+    assert_eq!(c.inspect("box", "{{.State.Status}}"), "running");
 }
 
 /// Kills a command at moments spread over its life, and looks at the store after each.
@@ -252,10 +252,10 @@ fn a_killed_run_leaves_a_container_or_none() {
 #[test]
 fn a_killed_rm_can_be_repeated() {
     let c = Coracle::busybox();
-    killed_at_any_moment(&c, &["rm", "-f", "a"], || {
-        c.output(["rm", "-f", "a"]);
+    killed_at_any_moment(&c, &["rm", "-f", "box"], || {
+        c.output(["rm", "-f", "box"]);
         assert_eq!(c.ok(["ps", "-aq"]).text(), "");
-        c.detached(&["--name", "a"], "mkdir -p /d/e; exec sleep 600");
+        c.detached(&["--name", "box"], "mkdir -p /d/e; exec sleep 600");
     });
 }
 

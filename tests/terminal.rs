@@ -62,14 +62,14 @@ fn the_size_is_right_from_the_first_moment() {
 #[test]
 fn detach_keys_leave_the_container_running_and_attach_comes_back() {
     let c = Coracle::busybox();
-    let mut shell = terminal(&c, ["run", "-it", "--name", "a", "busybox", "sh"]);
+    let mut shell = terminal(&c, ["run", "-it", "--name", "box", "busybox", "sh"]);
     shell.expect("# ");
     shell.type_in("x=kept\r");
     shell.expect("# ");
     shell.type_in("\x10\x11");
     assert_eq!(shell.wait(), 0);
-    assert_eq!(c.inspect("a", "{{.State.Status}}"), "running");
-    let mut again = terminal(&c, ["attach", "a"]);
+    assert_eq!(c.inspect("box", "{{.State.Status}}"), "running");
+    let mut again = terminal(&c, ["attach", "box"]);
     again.type_in("\recho $x\r");
     again.expect("kept\r\n");
     again.type_in("exit 4\r");
@@ -80,7 +80,7 @@ fn detach_keys_leave_the_container_running_and_attach_comes_back() {
 fn detach_keys_can_be_chosen_and_prefixes_pass() {
     let c = Coracle::busybox();
     let mut shell =
-        terminal(&c, ["run", "-it", "--name", "a", "--detach-keys", "ctrl-x,d", "busybox", "cat", "-v"]);
+        terminal(&c, ["run", "-it", "--name", "box", "--detach-keys", "ctrl-x,d", "busybox", "cat", "-v"]);
     shell.type_in("first\r");
     shell.expect("first\r\nfirst");
     // The prefix and something else: both arrive.
@@ -88,17 +88,17 @@ fn detach_keys_can_be_chosen_and_prefixes_pass() {
     shell.expect("^Xy\r\n^Xy");
     shell.type_in("\x18d");
     assert_eq!(shell.wait(), 0);
-    assert_eq!(c.inspect("a", "{{.State.Status}}"), "running");
+    assert_eq!(c.inspect("box", "{{.State.Status}}"), "running");
     c.fails(125, ["run", "--detach-keys", "ctrl-nosuch", "busybox", "true"]);
 }
 
 #[test]
 fn a_closed_terminal_leaves_the_container_running() {
     let c = Coracle::busybox();
-    let mut shell = terminal(&c, ["run", "-it", "--name", "a", "busybox", "sh"]);
+    let mut shell = terminal(&c, ["run", "-it", "--name", "box", "busybox", "sh"]);
     shell.expect("# ");
     shell.hang_up();
-    assert_eq!(c.inspect("a", "{{.State.Status}}"), "running");
+    assert_eq!(c.inspect("box", "{{.State.Status}}"), "running");
 }
 
 #[test]
