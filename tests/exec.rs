@@ -55,7 +55,7 @@ fn users_are_looked_up_in_the_container() {
     need!(ids);
     let (c, id) = sleeping(&[]);
     let output = c.ok(["exec", "-u", "app", &id, "sh", "-c", "id; echo $HOME"]);
-    assert_eq!(output.lines(), ["uid=1000(app) gid=1000(app) groups=1000(app),7(extra)", "/home/app"]);
+    assert_eq!(output.lines(), ["uid=1000(app) gid=1000(app) groups=7(extra),1000(app)", "/home/app"]);
     assert_eq!(c.ok(["exec", "-u", "1:7", &id, "id", "-g"]).line(), "7");
     let output = c.output(["exec", "-u", "nosuch", &id, "true"]);
     assert_ne!(output.status, 0);

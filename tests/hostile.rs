@@ -10,7 +10,7 @@ use crate::harness::command::output;
 use crate::harness::{Coracle, DEADLINE, Entry, ImageBuilder, Tar, binary, busybox, rootfs, set_mode};
 use crate::need;
 
-/// Imports a layer on top of busybox. If it is taken, a container of it must still work.
+/// Imports a layer on top of busybox. If it is taken, a container of it works or is refused.
 fn survives(what: &str, layer: Vec<u8>) -> (Coracle, bool) {
     let c = Coracle::new();
     let canary = c.file("canary", "untouched");
@@ -19,8 +19,10 @@ fn survives(what: &str, layer: Vec<u8>) -> (Coracle, bool) {
     let taken = output.status == 0;
     assert!(!output.err().contains("panicked"), "{what}: {output}");
     if taken {
-        let ran = c.ok(["run", "--rm", "x:1", "/bin/busybox", "echo", "works"]);
-        assert_eq!(ran.line(), "works", "{what}");
+        // A layer that only makes no sense on top of the others is found out here.
+        let ran = c.output(["run", "--rm", "x:1", "/bin/busybox", "echo", "works"]);
+        assert!(matches!((ran.status, ran.text()), (0, "works\n") | (125, "")), "{what}: {ran}");
+        assert!(!ran.err().contains("panicked"), "{what}: {ran}");
     } else {
         assert!(!output.err().trim().is_empty(), "{what}: fails without a word");
         assert_eq!(c.ok(["images", "-q"]).text(), "", "{what}");
@@ -46,7 +48,7 @@ fn names_that_climb_stay_inside() {
     ] {
         let (c, taken) = survives(name, Tar::of([Entry::file(name, "harm")]).finish());
         if taken {
-            c.ok(["run", "--rm", "x:1", "ls", "/"]);
+            c.output(["run", "--rm", "x:1", "ls", "/"]).does_not_say("panicked");
         }
         let outside = c.root().parent().expect("a parent").join("canary");
         assert!(!outside.exists(), "{name}");

@@ -191,7 +191,7 @@ fn strange_names_arrive(mode: &str) {
     entries.push(Entry::file("s/-rf", "dash\n"));
     let c = with(mode, &ImageBuilder::busybox().layer(entries));
     assert_eq!(c.sh(&[], "ls -1 /s | wc -l").line(), "5", "a newline is shown as a question mark");
-    let script = "cd /s; cat n*; cat $(printf '\\377\\376-bytes'); cat new*; cat ü*; cat ./-rf; cat /deep/*/*/*/*/*/*/*/*/*/*/*/*/f";
+    let script = "cd /s; cat nn*; cat $(printf '\\377\\376-bytes'); cat new*; cat ü*; cat ./-rf; cat /deep/*/*/*/*/*/*/*/*/*/*/*/*/f";
     assert_eq!(c.sh(&[], script).lines(), ["long", "bytes", "newline", "text", "dash", "deep"]);
 }
 
@@ -281,12 +281,15 @@ fn file_capabilities_work(mode: &str) {
 
 fn setuid_works(mode: &str) {
     need!(ids);
-    let c =
-        with(mode, &ImageBuilder::busybox().layer([Entry::directory("su/"), applet("su/id").mode(0o4755)]));
-    let output = c.ok(["run", "--rm", "-u", "1000", "busybox", "/su/id"]);
+    // busybox would give up what it got.
+    let Some(mut id) = host_program("id") else { return skip("id and its libraries are not found") };
+    let program = id.pop().expect("the program comes last").mode(0o4755);
+    let c = with(mode, &ImageBuilder::busybox().layer(id).layer([program.rename("su-id")]));
+    let output = c.ok(["run", "--rm", "-u", "1000", "busybox", "/su-id"]);
     assert!(output.line().contains("euid=0(root)"), "{output}");
-    let output =
-        c.ok(["run", "--rm", "-u", "1000", "--security-opt", "no-new-privileges", "busybox", "/su/id"]);
+    let no_new = ["--security-opt", "no-new-privileges"];
+    let args = ["run", "--rm", "-u", "1000"].into_iter().chain(no_new).chain(["busybox", "/su-id"]);
+    let output = c.ok(args);
     assert!(!output.line().contains("euid=0"), "{output}");
 }
 
@@ -343,9 +346,15 @@ fn removed_names_can_be_used_again(mode: &str) {
 fn hard_links_stay_one_file(mode: &str) {
     let c = with(mode, &small_tree());
     // A link made in the container, to a file of the image.
-    let output =
-        c.sh(&[], "cd /t; ln a a2; echo changed > a; cat a2; stat -c %h a a2; test a -ef a2 && echo same");
-    assert_eq!(output.lines(), ["changed", "2", "2", "same"]);
+    let output = c.sh(
+        &[],
+        "cd /t; ln a a2; echo changed > a; cat a2; stat -c %h a a2; test a -ef a2 && echo same || true",
+    );
+    assert_eq!(output.lines()[..3], ["changed", "2", "2"], "{output}");
+    if mode == "full" {
+        // The kernel's overlayfs shows a copied-up file with the number of its origin, its new link without.
+        assert_eq!(output.lines()[3], "same", "{output}");
+    }
     // Links of the image: the kernel's overlayfs breaks them on writing unless it has an index.
     let output = c.sh(&[], "cd /t; test b -ef b2 && echo same; rm b; cat b2");
     assert_eq!(output.lines(), ["same", "lower b"]);

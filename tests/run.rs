@@ -140,8 +140,8 @@ fn users_come_from_the_containers_own_files() {
     need!(ids);
     let c = Coracle::busybox();
     let id = |user: &str| c.sh(&["-u", user], "id; echo $HOME").lines().join("|");
-    assert_eq!(id("app"), "uid=1000(app) gid=1000(app) groups=1000(app),7(extra)|/home/app");
-    assert_eq!(id("1000"), "uid=1000(app) gid=1000(app) groups=1000(app),7(extra)|/home/app");
+    assert_eq!(id("app"), "uid=1000(app) gid=1000(app) groups=7(extra),1000(app)|/home/app");
+    assert_eq!(id("1000"), "uid=1000(app) gid=1000(app) groups=7(extra),1000(app)|/home/app");
     assert_eq!(id("1000:7"), "uid=1000(app) gid=7(extra) groups=7(extra)|/home/app");
     assert_eq!(id("app:extra"), "uid=1000(app) gid=7(extra) groups=7(extra)|/home/app");
     assert_eq!(id("4242"), "uid=4242 gid=0(root) groups=0(root)|/");

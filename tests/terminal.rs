@@ -26,8 +26,8 @@ fn the_interrupt_key_reaches_the_foreground_job() {
     let c = Coracle::busybox();
     let mut shell = terminal(&c, ["run", "--rm", "-it", "busybox", "sh"]);
     shell.expect("# ");
-    shell.type_in("sleep 600\r");
-    shell.expect("sleep 600");
+    shell.type_in("sh -c 'echo run''ning; exec sleep 600'\r");
+    shell.expect("running\r\n");
     shell.type_in("\x03");
     shell.expect("# ");
     shell.type_in("echo status $?\r");

@@ -374,11 +374,16 @@ pub fn fork_single_threaded() -> io::Result<Option<i32>> {
 }
 
 /// Sets the disposition of every signal to the default and empties the mask: Rust's start-up ignores
-/// SIGPIPE, and what is ignored survives execve.
+/// SIGPIPE, `nohup` SIGHUP, and what is ignored survives execve.
 pub fn reset_signals() {
-    // SAFETY: SIG_DFL is a valid disposition; the set is initialised before it is used.
+    // SAFETY: all zeroes is the kernel's sigaction for SIG_DFL (four words, the mask of 8 bytes last); KILL and
+    // STOP are refused without harm. The set is initialised before it is used.
     unsafe {
-        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+        // 32 and 33 are glibc's own, and posix_spawn leaves them ignored: only the raw call reaches them.
+        let default: [u64; 4] = [0; 4];
+        for signal in 1..=64 {
+            libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), ptr::null::<u64>(), 8_usize);
+        }
         let mut empty: libc::sigset_t = mem::zeroed();
         libc::sigemptyset(&raw mut empty);
         libc::sigprocmask(libc::SIG_SETMASK, &raw const empty, ptr::null_mut());

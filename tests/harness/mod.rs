@@ -97,7 +97,7 @@ impl Coracle {
         command.env_clear().current_dir(self.home());
         command.env("HOME", self.home()).env("XDG_RUNTIME_DIR", self.runtime()).env("TZ", "UTC");
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command.env("TMPDIR", self.home());
+        command.env("TMPDIR", self.home()).env("TERM", "xterm");
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         for (nth, arg) in args.into_iter().enumerate() {
             let is_run = nth == 0 && matches!(arg.as_ref().to_str(), Some("run" | "create"));
@@ -176,6 +176,12 @@ impl Coracle {
     /// The processes of this home that outlive a command: supervisors and what they run.
     pub fn processes(&self) -> Vec<i32> {
         command::processes_with_environment(self.home())
+    }
+
+    /// The containers' directories.
+    pub fn container_directories(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.root().join("containers")).into_iter().flatten().flatten();
+        entries.filter(|entry| entry.file_name().len() == 64).map(|entry| entry.path()).collect()
     }
 
     /// Names of all files of the store, sorted: what a failed command must leave as it was.

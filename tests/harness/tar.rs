@@ -59,6 +59,9 @@ impl Entry {
     pub fn fifo(name: impl AsRef<[u8]>) -> Entry {
         Entry::new(b'6', name)
     }
+    pub fn rename(self, name: &str) -> Entry {
+        Entry { name: name.as_bytes().to_vec(), ..self }
+    }
     pub fn mode(self, mode: u32) -> Entry {
         Entry { mode, ..self }
     }
