@@ -79,8 +79,11 @@ fn detach_keys_leave_the_container_running_and_attach_comes_back() {
 #[test]
 fn detach_keys_can_be_chosen_and_prefixes_pass() {
     let c = Coracle::busybox();
-    let mut shell =
-        terminal(&c, ["run", "-it", "--name", "box", "--detach-keys", "ctrl-x,d", "busybox", "cat", "-v"]);
+    let keys = ["--detach-keys", "ctrl-x,d"];
+    let command = ["busybox", "sh", "-c", "echo ready; exec cat -v"];
+    let args = ["run", "-it", "--name", "box"].into_iter().chain(keys).chain(command);
+    let mut shell = terminal(&c, args);
+    shell.expect("ready");
     shell.type_in("first\r");
     shell.expect("first\r\nfirst");
     // The prefix and something else: both arrive.
@@ -178,8 +181,9 @@ fn attach_needs_a_running_container() {
 #[test]
 fn attach_can_leave_stdin_alone() {
     let c = Coracle::busybox();
-    let id = c.detached(&["-i"], "echo waiting; read x; echo got $x");
+    let id = c.detached(&["-i"], "(while :; do echo tick; sleep 0.05; done) & read x; echo got $x");
     let attach = c.spawn(["attach", "--no-stdin", &id]);
+    attach.line_with("tick");
     let mut typing = c.spawn(["attach", &id]);
     typing.type_in("word\n");
     assert_eq!(attach.line_with("got"), "got word");
