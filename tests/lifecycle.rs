@@ -75,6 +75,14 @@ fn stop_asks_first() {
 }
 
 #[test]
+fn a_stop_right_after_the_start_reaches_the_handler() {
+    let c = Coracle::busybox();
+    let id = c.detached(&[], "sleep 0.2; trap 'exit 7' TERM; while :; do sleep 0.05; done");
+    c.ok(["stop", &id]);
+    assert_eq!(c.inspect(&id, "{{.State.ExitCode}}"), "7");
+}
+
+#[test]
 fn stop_kills_who_does_not_listen() {
     let c = Coracle::busybox();
     let id = c.detached(&[], "trap '' TERM; echo ready; while :; do sleep 0.05; done");

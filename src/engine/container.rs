@@ -31,6 +31,9 @@ pub use crate::container::store::ContainerView;
 /// How long a supervisor may take between two states that last microseconds (its lock held, its socket
 /// not there).
 const BETWEEN_STATES: Duration = Duration::from_secs(10);
+/// How long after its start a program may still be installing its signal handlers.
+const YOUNG: Duration = Duration::from_secs(2);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 /// How long a killed container may take to be gone.
 const AFTER_KILL: Duration = Duration::from_secs(30);
@@ -340,11 +343,19 @@ impl Engine {
         let timeout = timeout.or(spec.stop_timeout).unwrap_or(10);
         let ended = (|| -> std::result::Result<bool, ClientError> {
             client.send(&Request::Wait)?;
+            let deaf = deaf_by_youth(&view.state, signal);
             client.send(&Request::Signal(signal))?;
             let patience = match u64::try_from(timeout) {
                 Ok(seconds) => Some(Duration::from_secs(seconds)),
                 Err(_) => None,
             };
+            let begun = Instant::now();
+            if let Some(pid) = deaf
+                && ask_again(&mut client, pid, signal, patience)?.is_some()
+            {
+                return Ok(true);
+            }
+            let patience = patience.map(|patience| patience.saturating_sub(begun.elapsed()));
             if wait_for_exit(&mut client, patience)?.is_some() {
                 return Ok(true);
             }
@@ -579,6 +590,47 @@ fn wait_for_exit(
             return Ok(Some(exit));
         }
     }
+}
+
+/// PID 1 of a container too young to have installed its handlers, when it has none for `signal`: the
+/// kernel drops such a signal (pid_namespaces(7)). A container starts within milliseconds, so `run -d` and
+/// `stop` in one script come that early.
+fn deaf_by_youth(state: &State, signal: i32) -> Option<i32> {
+    let State::Running { started, pid } = state else { return None };
+    let age = Duration::try_from(jiff::Timestamp::now().duration_since(*started)).unwrap_or_default();
+    (age < YOUNG && !catches(*pid, signal)).then_some(*pid)
+}
+
+/// Repeats the signal once when the handler is there.
+fn ask_again(
+    client: &mut Client,
+    pid: i32,
+    signal: i32,
+    patience: Option<Duration>,
+) -> std::result::Result<Option<Exit>, ClientError> {
+    let deadline = Instant::now() + patience.map_or(YOUNG, |patience| patience.min(YOUNG));
+    while Instant::now() < deadline {
+        if let Some(exit) = wait_for_exit(client, Some(BETWEEN_LOOKS))? {
+            return Ok(Some(exit));
+        }
+        if catches(pid, signal) {
+            client.send(&Request::Signal(signal))?;
+            break;
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the process has a handler for the signal. The pid only decides whether to ask the supervisor
+/// again; nothing is ever sent to it from here.
+fn catches(pid: i32, signal: i32) -> bool {
+    let caught = || {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
+        u64::from_str_radix(mask.trim(), 16).ok()
+    };
+    // Without an answer there is nothing to repeat.
+    caught().is_none_or(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 fn pin(image: &Image) -> PinnedImage {
