@@ -15,7 +15,8 @@ from meter import Result, descendants_of_home, interleaved, measure, median, pss
 STAGE, WANTED = sys.argv[1], sys.argv[2:]
 HOME = os.environ["HOME"]
 CORACLE = f"{STAGE}/coracle"
-NATIVE, FUSE = f"{HOME}/podman-native", f"{HOME}/podman-fuse"
+# podman wants its run directory below 50 characters.
+NATIVE, FUSE = f"{HOME}/pn", f"{HOME}/pf"
 ROWS = []
 
 
@@ -28,7 +29,7 @@ def coracle(*args):
 
 
 def podman(*args, store=NATIVE):
-    return ["podman", "--root", store, "--runroot", f"{store}-run", *(FUSE_OPTION if store == FUSE else []), *args]
+    return ["podman", "--root", store, "--runroot", f"{store}r", *(FUSE_OPTION if store == FUSE else []), *args]
 
 
 FUSE_OPTION = ["--storage-opt", "overlay.mount_program=/usr/bin/fuse-overlayfs"]
@@ -308,4 +309,7 @@ def main():
     print(f"\n{kept} budgets kept, {len(missed)} missed" + "".join(f"\n  {name}" for name in missed))
 
 
-main()
+try:
+    main()
+except subprocess.CalledProcessError as error:
+    sys.exit(f"{error}\n{error.stderr}")
