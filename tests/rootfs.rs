@@ -30,6 +30,7 @@ in_every_mode!(
     setuid_works,
     many_files_are_listed_once,
     lower_files_can_be_changed,
+    everybody_may_enter_the_root,
     lower_directories_can_be_changed,
     removed_names_can_be_used_again,
     hard_links_stay_one_file,
@@ -328,6 +329,11 @@ fn lower_files_can_be_changed(mode: &str) {
     let y = "   l   o   w   e   r      \\0  \\n";
     assert_eq!(output.lines(), ["lower a", "more", "new", "new", "low", y, "4"]);
     assert_eq!(c.sh(&[], "cat /t/a").line(), "lower a");
+}
+
+fn everybody_may_enter_the_root(mode: &str) {
+    let c = with(mode, &small_tree().layer([Entry::directory("./").mode(0o700)]));
+    assert_eq!(c.sh(&[], "stat -c %a /").line(), "755");
 }
 
 fn lower_directories_can_be_changed(mode: &str) {

@@ -128,7 +128,14 @@ fn make_upper(container: &OwnedFd, lower: &Lower) -> io::Result<()> {
     }
     let made = open_directory(container, NEW.as_bytes())?;
     copy::attributes(&made, lower, EntryId::ROOT)?;
+    rustix::fs::fchmod(&made, root_mode(lower.attr(EntryId::ROOT).perm))?;
     Ok(rustix::fs::renameat(container, NEW, container, "upper")?)
+}
+
+/// Everybody may enter the root, whatever the image says: Docker's engine makes it 0755, and images whose
+/// tar was made from a private directory (`./` with 0700) work there for users other than root.
+fn root_mode(image: u16) -> Mode {
+    Mode::from_raw_mode(u32::from(image) | 0o755)
 }
 
 /// Decided once per upper: by what it holds, else by what the file system takes.
