@@ -14,9 +14,10 @@ use crate::container::store::{Change, StoreError};
 use crate::container::{
     ContainerId, ContainerName, ContainerRecord, ContainerSpec, Exit, State, names, record,
 };
+use crate::engine::image::image_error;
 use crate::engine::{Engine, Error, Kind, Result};
-use crate::image::store::{ImageError, InUse};
-use crate::image::{Image, ImageConfig, PinnedImage};
+use crate::image::ImageConfig;
+use crate::image::store::InUse;
 use crate::logs::{self, json_file};
 use crate::runtime::{self, PlanError};
 use crate::supervisor::attach::{self, Ended, Front};
@@ -34,6 +35,9 @@ const BETWEEN_STATES: Duration = Duration::from_secs(10);
 /// How long after its start a program may still be installing its signal handlers.
 const YOUNG: Duration = Duration::from_secs(2);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+/// How long the end of one may take whose exit is known: unmounting the root writes back what the disk
+/// has not taken yet, of the whole file system.
+const UNMOUNTING: Duration = Duration::from_secs(600);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 /// How long a killed container may take to be gone.
 const AFTER_KILL: Duration = Duration::from_secs(30);
@@ -167,7 +171,7 @@ impl Engine {
             id: ContainerId::random(),
             name: names::made_up(0),
             created: jiff::Timestamp::now(),
-            image: pin(&image),
+            image: image.pin(),
             spec,
         };
         Ok(self.containers.create(record)?)
@@ -240,7 +244,7 @@ impl Engine {
 
     /// The right to change a container that nobody keeps alive; `None` when it runs.
     fn stopped(&self, id: &ContainerId) -> Result<Option<Change<'_>>> {
-        let deadline = Instant::now() + BETWEEN_STATES;
+        let begun = Instant::now();
         loop {
             let change = self.containers.change(id)?.ok_or_else(|| not_found(id))?;
             if !self.containers.is_alive(id) {
@@ -248,11 +252,12 @@ impl Engine {
             }
             drop(change);
             let view = self.containers.view(id)?.ok_or_else(|| not_found(id))?;
-            if matches!(view.state, State::Running { .. }) {
-                return Ok(None);
-            }
-            // On its way down: its last traces are being written.
-            if Instant::now() > deadline {
+            let patience = match view.state {
+                State::Running { .. } => return Ok(None),
+                State::Exited { .. } => UNMOUNTING,
+                State::Created => BETWEEN_STATES,
+            };
+            if begun.elapsed() > patience {
                 return Err(Error::new(Kind::Conflict, format!("container {id} does not end")));
             }
             std::thread::sleep(LOOK_AGAIN);
@@ -314,7 +319,7 @@ impl Engine {
         loop {
             match Client::connect(&socket) {
                 Ok(client) => return Ok(Some(client)),
-                Err(_) if !self.containers.is_alive(id) => return Ok(None),
+                Err(_) if !self.is_running(id)? => return Ok(None),
                 Err(error) if Instant::now() > deadline => {
                     let text = format!("reaching the supervisor of container {id} at {}", socket.display());
                     return Err(Error::caused(Kind::Unavailable, text, error));
@@ -322,6 +327,11 @@ impl Engine {
                 Err(_) => std::thread::sleep(LOOK_AGAIN),
             }
         }
+    }
+
+    fn is_running(&self, id: &ContainerId) -> Result<bool> {
+        let view = self.containers.view(id)?;
+        Ok(view.is_some_and(|view| matches!(view.state, State::Running { .. })))
     }
 
     /// As `connect`, for a container of which only the id is known.
@@ -412,22 +422,27 @@ impl Engine {
         self.last_exit(id)
     }
 
-    /// The status on disk, once nobody keeps the container alive.
+    /// The status on disk, once it is there: the supervisor may be about to write it.
     fn last_exit(&self, id: &ContainerId) -> Result<Exit> {
         let deadline = Instant::now() + BETWEEN_STATES;
-        while self.containers.is_alive(id) && Instant::now() < deadline {
+        loop {
+            // Asked before looking: what it wrote while it lived is then seen after.
+            let alive = self.containers.is_alive(id);
+            let view = self.containers.view(id)?.ok_or_else(|| not_found(id))?;
+            if let State::Exited { exit, .. } = view.state {
+                return Ok(exit);
+            }
+            if !alive || Instant::now() > deadline {
+                // Never started: as Docker's `wait`, which has nothing to wait for.
+                return Ok(Exit {
+                    code: 0,
+                    signal: None,
+                    oom_killed: false,
+                    finished: jiff::Timestamp::now(),
+                    error: None,
+                });
+            }
             std::thread::sleep(LOOK_AGAIN);
-        }
-        match self.containers.view(id)?.ok_or_else(|| not_found(id))?.state {
-            State::Exited { exit, .. } => Ok(exit),
-            // Never started: as Docker's `wait`, which has nothing to wait for.
-            State::Created | State::Running { .. } => Ok(Exit {
-                code: 0,
-                signal: None,
-                oom_killed: false,
-                finished: jiff::Timestamp::now(),
-                error: None,
-            }),
         }
     }
 
@@ -558,7 +573,9 @@ impl Engine {
             stopped = result.is_err();
             result
         };
-        let alive = || self.containers.is_alive(id);
+        let ended =
+            || matches!(self.containers.view(id), Ok(Some(v)) if matches!(v.state, State::Exited { .. }));
+        let alive = || self.containers.is_alive(id) && !ended();
         match json_file::read(&self.log_path(id), query, &alive, &mut guarded) {
             Err(error) if !stopped => {
                 Err(Error::caused(Kind::System, format!("reading the log of container {id}"), error))
@@ -633,10 +650,6 @@ fn catches(pid: i32, signal: i32) -> bool {
     caught().is_none_or(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
-fn pin(image: &Image) -> PinnedImage {
-    PinnedImage { id: image.id, manifest: image.manifest, layers: image.layers.clone() }
-}
-
 fn check_log(log: &LogSpec) -> Result<()> {
     let checked = match log.driver {
         LogDriver::JsonFile => json_file::Options::parse(&log.options).map(drop),
@@ -684,13 +697,4 @@ fn check_command(spec: &ContainerSpec, image: &ImageConfig) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(Kind::InvalidParameter, "no command specified"))
-}
-
-#[allow(unreachable_patterns)]
-fn image_error(error: ImageError) -> Error {
-    let kind = match &error {
-        ImageError::NotFound(_) => Kind::NotFound,
-        _ => Kind::System,
-    };
-    Error::of(kind, error)
 }

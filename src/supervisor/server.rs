@@ -627,8 +627,8 @@ impl<'m> Server<'m> {
         Ok(())
     }
 
-    /// Tells everybody the end, and stays until they have taken all that is theirs.
-    pub fn announce(&mut self, exit: &Exit) -> io::Result<()> {
+    /// Tells everybody the end. Nobody is waited for.
+    pub fn announce(&mut self, exit: &Exit) {
         self.tell_end(exit, |connection| {
             connection.waiting || connection.attachment.is_some_and(|a| a.session == MAIN)
         });
@@ -637,6 +637,10 @@ impl<'m> Server<'m> {
                 self.drop_connection(number);
             }
         }
+    }
+
+    /// Stays until everybody has taken all that is theirs.
+    pub fn stay(&mut self) -> io::Result<()> {
         self.deadline = None;
         while !self.connections.numbers().is_empty() {
             self.turn()?;

@@ -67,7 +67,8 @@ fn serve(script: &str, wanted: Wanted) -> Served {
         let exit = exit_of(&server.run().unwrap());
         server.finish().unwrap();
         tell.send(exit.clone()).unwrap();
-        server.announce(&exit).unwrap();
+        server.announce(&exit);
+        server.stay().unwrap();
     });
     Served { dir, exit }
 }

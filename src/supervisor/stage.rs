@@ -308,20 +308,37 @@ impl Stage {
         };
         let before = store::read_state(&self.directory);
         let state = StateFile { started: None, pid: None, exit: Some(exit), ..before };
-        self.end(&state);
+        self.end(&state, None, || {});
     }
 
-    /// Writes the last state or removes the container, and lets go of it: afterwards it is not alive.
-    fn end(&self, state: &StateFile) {
+    /// Writes the last state or removes the container, tells the end, and lets go of it: afterwards it is
+    /// not alive, and nothing of ours touches its directory.
+    ///
+    /// Unmounting an overlay that is not volatile writes back all of the file system that the upper lies on
+    /// (8 to 330 ms measured). Clients do not wait for that: they are told as soon as the state is there to
+    /// be read. Whoever wants to change the container waits for the lock. Of a `--rm` container they are
+    /// told when nothing is left of it.
+    fn end(&self, state: &StateFile, root: Option<overlay::Rootfs>, tell: impl FnOnce()) {
         let _ = fs::remove_file(&self.socket);
         if self.record.spec.auto_remove {
+            drop(root);
             if let Err(error) = self.remove() {
                 tracing::debug!(%error, "not removed");
             }
-        } else if let Err(error) = store::write_state(&self.directory, state, Durability::Synced) {
+            self.let_go();
+            return tell();
+        }
+        let written = store::write_state(&self.directory, state, Durability::Atomic);
+        tell();
+        drop(root);
+        if let Err(error) = written.and_then(|()| store::sync_state(&self.directory)) {
             // A full disk: the container will read as one whose supervisor was killed.
             tracing::debug!(%error, "state not written");
         }
+        self.let_go();
+    }
+
+    fn let_go(&self) {
         for byte in [CHANGE, ALIVE] {
             let _ = lock::unlock(self.alive.as_fd(), byte);
         }
@@ -368,9 +385,9 @@ impl Stage {
             memory::trim();
             let exit = exit_of(&server.run()?);
             server.finish()?;
-            drop(rootfs);
-            self.end(&StateFile { exit: Some(exit.clone()), ..facts });
-            server.announce(&exit)
+            let state = StateFile { exit: Some(exit.clone()), ..facts };
+            self.end(&state, Some(rootfs), || server.announce(&exit));
+            server.stay()
         })();
         result.map_err(failed("serving the container"))
     }

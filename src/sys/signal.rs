@@ -30,8 +30,8 @@ pub fn parse(text: &str) -> Option<i32> {
     let number = match (name.strip_prefix("RTMIN"), name.strip_prefix("RTMAX")) {
         (Some(""), _) => RTMIN,
         (_, Some("")) => RTMAX,
-        (Some(plus), _) => RTMIN + plus.strip_prefix('+')?.parse::<i32>().ok()?,
-        (_, Some(minus)) => RTMAX - minus.strip_prefix('-')?.parse::<i32>().ok()?,
+        (Some(plus), _) => RTMIN + i32::from(plus.strip_prefix('+')?.parse::<u8>().ok()?),
+        (_, Some(minus)) => RTMAX - i32::from(minus.strip_prefix('-')?.parse::<u8>().ok()?),
         _ => return None,
     };
     (RTMIN..=RTMAX).contains(&number).then_some(number)

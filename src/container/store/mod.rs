@@ -10,7 +10,9 @@
 //! ```
 //!
 //! **Byte 0 of `alive`: alive means locked.** The supervisor holds it from before its container starts
-//! until after the last trace of the run is written. Others only look (F_OFD_GETLK).
+//! until after its root is unmounted and the last trace of the run is written. Others only look
+//! (F_OFD_GETLK). A state that has an exit is believed before that: the process has ended, and what may
+//! take a while is the unmounting. Whoever wants to change the container waits for it.
 //!
 //! **Byte 1: who may change the container**: its creator, `start` (which hands it to the supervisor),
 //! `rename`, `remove`, the supervisor that removes a `--rm` container. Readers take no lock, because every
@@ -176,7 +178,11 @@ impl ContainerStore {
         }
         let _names = self.lock_names()?;
         if let Some(owner) = self.claimant(name) {
-            if owner == *id || self.claim_counts(name, &owner)? {
+            // Ours already: a rename that was killed before it wrote the record.
+            if owner == *id {
+                return Ok(());
+            }
+            if self.claim_counts(name, &owner)? {
                 return Err(StoreError::NameTaken { name: name.clone(), id: owner });
             }
             fs::remove_file(&claim).map_err(io_error("taking over the name", &claim))?;
@@ -422,6 +428,9 @@ impl Change<'_> {
         let directory = self.store.directory(&self.id);
         let mut record =
             self.store.record(&self.id)?.ok_or_else(|| StoreError::NotFound(self.id.to_string()))?;
+        if record.name == *name {
+            return Ok(());
+        }
         self.store.take_name(name, &self.id)?;
         let before = std::mem::replace(&mut record.name, name.clone());
         if let Err(error) = write_record_over(&directory, &record) {
@@ -538,6 +547,12 @@ pub fn write_state(directory: &Path, state: &StateFile, durability: Durability) 
     let state = StateFile { version: state::VERSION, ..state.clone() };
     let bytes = serde_json::to_vec(&state).expect("a state has string keys only");
     file::replace(&directory.join("state.json"), &bytes, durability)
+}
+
+/// Makes the state as last written survive a power cut.
+pub fn sync_state(directory: &Path) -> io::Result<()> {
+    File::open(directory.join("state.json"))?.sync_all()?;
+    File::open(directory)?.sync_all()
 }
 
 /// The state as last written (supervisor only: it believes what the file says).

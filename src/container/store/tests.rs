@@ -129,6 +129,10 @@ fn renaming_moves_the_claim() {
     store.create(wish(Some("other"))).unwrap();
     let change = store.change(&made.id).unwrap().unwrap();
     assert!(matches!(change.rename(&"other".parse_name()), Err(StoreError::NameTaken { .. })));
+    // As one leaves it that was killed after claiming the name.
+    std::os::unix::fs::symlink(Path::new("..").join(made.id.as_str()), store.claim(&"new".parse_name()))
+        .unwrap();
+    change.rename(&"new".parse_name()).unwrap();
     change.rename(&"new".parse_name()).unwrap();
     drop(change);
     assert_eq!(store.find("new").unwrap().record.id, made.id);
