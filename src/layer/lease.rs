@@ -12,7 +12,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::DiffId;
-use super::temporary::{create_locked, is_alive, unique_name};
+use super::temporary::{Maker, create_locked, maker, unique_name};
 use crate::digest::Digest;
 
 /// Keeps layers from being collected until it is dropped, or its process dies.
@@ -63,10 +63,14 @@ pub(super) fn leased(directory: &Path) -> io::Result<HashSet<DiffId>> {
     };
     for entry in entries {
         let path = entry?.path();
-        if !is_alive(&path) {
-            // Its maker looks after locking whether it is still there.
-            let _ = fs::remove_file(&path);
-            continue;
+        match maker(&path) {
+            Maker::Alive => {}
+            Maker::Gone => continue,
+            Maker::Dead(_lock) => {
+                // Best effort: the next look removes it.
+                let _ = fs::remove_file(&path);
+                continue;
+            }
         }
         match fs::read_to_string(&path) {
             Ok(text) => ids.extend(text.lines().filter_map(|line| Digest::from_hex(line).ok()).map(DiffId)),

@@ -27,11 +27,6 @@ impl Mark {
             Mark::Origin => "origin",
         }
     }
-
-    /// Whether a living process holds one in this directory.
-    fn is_held(directory: &Path) -> bool {
-        [Mark::Tar, Mark::Origin].iter().any(|mark| is_alive(&directory.join(mark.name())))
-    }
 }
 
 /// A directory in the making, gone with all that is in it unless `publish` made it permanent.
@@ -109,11 +104,27 @@ pub(super) fn remove(directory: &Path) -> io::Result<()> {
 pub(super) fn sweep(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.flatten() {
-        if entry.file_name().to_string_lossy().starts_with(PREFIX) && !Mark::is_held(&entry.path()) {
-            // Best effort: somebody else may be sweeping too.
-            let _ = fs::remove_dir_all(entry.path());
+        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            sweep_one(&entry.path());
         }
     }
+}
+
+/// Removes one directory if its maker is dead. All removing is best effort: somebody else may be sweeping.
+fn sweep_one(directory: &Path) {
+    // Before the marks are looked for: a maker makes its mark first of all, so that content without a
+    // mark is the rest of an earlier removal.
+    let is_empty = fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none());
+    let makers = [Mark::Tar, Mark::Origin].map(|mark| maker(&directory.join(mark.name())));
+    if makers.iter().any(|maker| matches!(maker, Maker::Alive)) {
+        return;
+    }
+    let is_marked = makers.iter().any(|maker| matches!(maker, Maker::Dead(_)));
+    let _ = match is_marked || !is_empty {
+        true => fs::remove_dir_all(directory),
+        // Its maker may be about to make its mark: this removes nothing but an empty directory.
+        false => fs::remove_dir(directory),
+    };
 }
 
 /// Makes a file and locks it. `None` if a sweeper took it for a dead one's before it was locked.
@@ -130,11 +141,26 @@ pub(super) fn create_locked(path: &Path) -> io::Result<Option<File>> {
     Ok(still_there.then_some(file))
 }
 
-/// Whether somebody holds the lock of this file. A missing file is nobody's.
-pub(super) fn is_alive(path: &Path) -> bool {
+/// Who made a file that lies there.
+pub(super) enum Maker {
+    /// A living process holds its lock.
+    Alive,
+    /// Nobody; the lock is ours while this value lives, so that what is removed under it cannot be
+    /// somebody's who comes just now.
+    Dead(File),
+    /// There is no such file.
+    Gone,
+}
+
+/// Looks for the maker of a marking file. One that cannot be opened is taken for alive.
+pub(super) fn maker(path: &Path) -> Maker {
     match OpenOptions::new().read(true).write(true).open(path) {
-        Ok(file) => matches!(file.try_lock(), Err(TryLockError::WouldBlock)),
-        Err(error) => error.kind() != io::ErrorKind::NotFound,
+        Ok(file) => match file.try_lock() {
+            Ok(()) => Maker::Dead(file),
+            Err(_) => Maker::Alive,
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Maker::Gone,
+        Err(_) => Maker::Alive,
     }
 }
 
@@ -151,6 +177,27 @@ pub(super) fn unique_name() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_loses_a_directory_to_a_sweeper() {
+        let dir = tempfile::tempdir().unwrap();
+        let ended = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let sweeping = || {
+                while !ended.load(Ordering::Relaxed) {
+                    sweep(dir.path());
+                }
+            };
+            scope.spawn(sweeping);
+            scope.spawn(sweeping);
+            for _ in 0..2_000 {
+                let made = TemporaryDirectory::create(dir.path(), Mark::Tar).unwrap();
+                fs::write(made.path().join("index"), "").unwrap();
+                assert!(made.path().join("tar").exists());
+            }
+            ended.store(true, Ordering::Relaxed);
+        });
+    }
 
     #[test]
     fn a_sweep_spares_the_living_and_takes_the_dead() {
