@@ -302,10 +302,16 @@ impl ImageStore {
 
     /// Makes images visible: blobs first, then names. All their layers must be here.
     pub fn enter(&self, images: &[NewImage]) -> Result<Vec<Image>, ImageError> {
+        let configs = images.iter().map(|image| ImageConfig::parse(&image.config));
+        let configs = configs.collect::<Result<Vec<_>, _>>()?;
+        for config in &configs {
+            // Made here, not by the first run; and layers that do not fit together (a hard link to a file
+            // that no layer has) are refused before any name leads to them.
+            self.layers.merged(config.layers())?;
+        }
         let _lock = self.lock_alone()?;
         let mut manifests = Vec::new();
-        for image in images {
-            let config = ImageConfig::parse(&image.config)?;
+        for (image, config) in images.iter().zip(&configs) {
             if let Some(missing) = config.layers().iter().find(|layer| !self.layers.contains(layer)) {
                 return Err(LayerError::Missing(*missing).into());
             }
