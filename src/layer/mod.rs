@@ -62,3 +62,15 @@ pub fn chain_id(chain: &[DiffId]) -> Digest {
     let Some((first, rest)) = chain.split_first() else { return Digest::of(b"") };
     rest.iter().fold(first.0, |below, id| Digest::of(format!("{below} {id}").as_bytes()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chains_are_named_from_the_bottom() {
+        let (a, b) = (DiffId(Digest::of(b"a")), DiffId(Digest::of(b"b")));
+        assert_eq!(chain_id(&[a]), a.0);
+        assert_eq!(chain_id(&[a, b]), Digest::of(format!("{} {}", a.0, b.0).as_bytes()));
+    }
+}

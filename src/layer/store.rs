@@ -15,6 +15,7 @@ use super::temporary::{self, Mark, TemporaryDirectory};
 use super::{DiffId, Index, chain_id, ingest};
 use crate::config::Config;
 use crate::digest::Digest;
+use crate::sys::file::{self, Durability};
 
 pub use super::view::MergedView;
 
@@ -361,21 +362,20 @@ fn names(directory: &Path) -> Result<Vec<String>, LayerError> {
 }
 
 fn write_index(path: &Path, draft: &Draft) -> io::Result<()> {
-    let mut out = BufWriter::with_capacity(256 << 10, File::create_new(path)?);
+    let mut file = File::create_new(path)?;
+    write_draft(&mut file, draft)?;
+    file.sync_all()
+}
+
+fn write_draft(file: &mut File, draft: &Draft) -> io::Result<()> {
+    let mut out = BufWriter::with_capacity(256 << 10, file);
     draft.write_to(&mut out)?;
-    out.flush()?;
-    out.get_ref().sync_all()
+    out.flush()
 }
 
 /// Synced, as a view with a hole where a power cut fell would give wrong answers, not none.
 fn replace_index(path: &Path, draft: &Draft) -> io::Result<()> {
-    let temporary = path.with_file_name(temporary::unique_name());
-    let written = write_index(&temporary, draft).and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        // Best effort: the error that matters is the one at hand.
-        let _ = fs::remove_file(&temporary);
-    }
-    written
+    file::replace_with(path, Durability::Synced, |file| write_draft(file, draft))
 }
 
 #[derive(Debug, thiserror::Error)]

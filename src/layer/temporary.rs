@@ -9,7 +9,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::sys::file;
 
 /// Names of directories in the making, and of those on their way out, begin with this.
 pub(super) const PREFIX: &str = ".tmp-";
@@ -165,13 +166,7 @@ pub(super) fn maker(path: &Path) -> Maker {
 }
 
 pub(super) fn unique_name() -> String {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let mut random = [0; 4];
-    // Processes of several machines may share the store: a pid alone is not unique. Without random bytes
-    // (a kernel before its first entropy) `create_new` still finds a free name.
-    let _ = rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::NONBLOCK);
-    let unique = COUNTER.fetch_add(1, Ordering::Relaxed);
-    format!("{PREFIX}{}-{unique}-{:08x}", std::process::id(), u32::from_ne_bytes(random))
+    file::unique_name(PREFIX)
 }
 
 #[cfg(test)]

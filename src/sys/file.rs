@@ -15,16 +15,35 @@ pub enum Durability {
     Atomic,
 }
 
-/// Replaces `path` by `content`, mode 0600. Readers see the old or the new file, never a part.
-pub fn replace(path: &Path, content: &[u8], durability: Durability) -> io::Result<()> {
+/// A name that nobody else has given: processes of several machines may share a directory, and a dead
+/// process's leftover may have our number.
+pub fn unique_name(prefix: &str) -> String {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let mut random = [0; 4];
+    // Without random bytes (a kernel before its first entropy) the rest is nearly always enough.
+    let _ = rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::NONBLOCK);
+    let unique = COUNTER.fetch_add(1, Ordering::Relaxed);
+    format!("{prefix}{}-{unique}-{:08x}", std::process::id(), u32::from_ne_bytes(random))
+}
+
+/// Replaces `path` by `content`, mode 0600. Readers see the old or the new file, never a part. What a
+/// killed process leaves is called `.<name>.…` and lies beside it.
+pub fn replace(path: &Path, content: &[u8], durability: Durability) -> io::Result<()> {
+    replace_with(path, durability, |file| file.write_all(content))
+}
+
+/// As `replace`, with content that `write` makes.
+pub fn replace_with(
+    path: &Path,
+    durability: Durability,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
-    let unique = COUNTER.fetch_add(1, Ordering::Relaxed);
-    let temporary = directory.join(format!(".{name}.{}.{unique}", std::process::id()));
+    let temporary = directory.join(unique_name(&format!(".{name}.")));
     let written = (|| {
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-        file.write_all(content)?;
+        write(&mut file)?;
         if durability == Durability::Synced {
             file.sync_all()?;
         }

@@ -113,6 +113,19 @@ impl Names {
         Ok(all)
     }
 
+    /// Removes what processes left that were killed while they wrote. Only under the lock that writing
+    /// needs, too.
+    pub fn sweep(&self) {
+        let Ok(listing) = fs::read_dir(&self.directory) else { return };
+        for entry in listing.flatten() {
+            let name = entry.file_name();
+            if name.to_str().is_some_and(|name| name.starts_with('.') && name.contains(".json.")) {
+                // What cannot be removed now stays for the next one.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
     fn load<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<T>, ImageError> {
         let text = match read_file(path) {
             Ok(text) => text,

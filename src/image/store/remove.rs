@@ -8,7 +8,7 @@ use super::names::Origin;
 use super::{AskInUse, Image, ImageError, ImageStore, InUse, full_id};
 use crate::digest::Digest;
 use crate::image::{ImageConfig, Reference};
-use crate::layer::DiffId;
+use crate::layer::{DiffId, chain_id};
 
 /// What came of removing a name or an image, in the order Docker prints it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,12 +86,9 @@ impl ImageStore {
             }
             let gone = self.collect_or_leave(pins);
             done.push(Removed::Deleted(image.id));
-            done.extend(
-                chain_ids(&image.layers)
-                    .into_iter()
-                    .rev()
-                    .filter_map(|(layer, chain)| gone.contains(&layer).then_some(Removed::Deleted(chain))),
-            );
+            let chains = (1..=image.layers.len()).rev().map(|height| &image.layers[..height]);
+            let freed = chains.filter(|chain| chain.last().is_some_and(|top| gone.contains(top)));
+            done.extend(freed.map(|chain| Removed::Deleted(chain_id(chain))));
         }
         Ok(done)
     }
@@ -143,6 +140,7 @@ impl ImageStore {
     /// leads to: what a crash or a refused transfer left, too. The lock must be held.
     fn collect(&self, pins: &[InUse]) -> Result<BTreeSet<DiffId>, ImageError> {
         let live = self.live(pins)?;
+        self.own.sweep();
         self.blobs.collect(|digest| live.blobs.contains(digest))?;
         let mut gone = BTreeSet::new();
         for (layer, _) in self.layers.collect(|| Ok::<_, ImageError>(live.layers))? {
@@ -291,22 +289,6 @@ fn short(container: &str) -> &str {
     container.get(..12).unwrap_or(container)
 }
 
-/// Layers with the digests of the chains that end in them (OCI image spec, "Layer ChainID").
-fn chain_ids(layers: &[DiffId]) -> Vec<(DiffId, Digest)> {
-    let mut chain: Option<Digest> = None;
-    layers
-        .iter()
-        .map(|layer| {
-            let id = match chain {
-                None => layer.0,
-                Some(parent) => Digest::of(format!("{parent} {}", layer.0).as_bytes()),
-            };
-            chain = Some(id);
-            (*layer, id)
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -385,12 +367,5 @@ mod tests {
                 .map_err(|e| format!("conflict: {e}"));
             assert_eq!(got, expected, "{names:?} {typed} {force} {}", users.len());
         }
-    }
-
-    #[test]
-    fn chains_are_counted_from_the_bottom() {
-        let (a, b) = (DiffId(Digest::of(b"a")), DiffId(Digest::of(b"b")));
-        let second = Digest::of(format!("{} {}", a.0, b.0).as_bytes());
-        assert_eq!(chain_ids(&[a, b]), [(a, a.0), (b, second)]);
     }
 }
