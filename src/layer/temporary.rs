@@ -172,11 +172,12 @@ pub(super) fn unique_name() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     #[test]
     fn nobody_loses_a_directory_to_a_sweeper() {
         let dir = tempfile::tempdir().unwrap();
-        let ended = std::sync::atomic::AtomicBool::new(false);
+        let ended = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let sweeping = || {
                 while !ended.load(Ordering::Relaxed) {
