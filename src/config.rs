@@ -49,6 +49,10 @@ impl Config {
     pub fn images(&self) -> PathBuf {
         self.root.join("images")
     }
+    /// Images written out for machines without FUSE.
+    pub fn unpacked(&self) -> PathBuf {
+        self.root.join("unpacked")
+    }
     pub fn containers(&self) -> PathBuf {
         self.root.join("containers")
     }
@@ -167,17 +171,6 @@ pub enum ConfigError {
     File { path: PathBuf, detail: String },
     #[error("no home directory: set HOME or CORACLE_ROOT")]
     NoHome,
-}
-
-impl ConfigError {
-    pub fn path(&self) -> Option<&Path> {
-        match self {
-            ConfigError::MakeDirectory { path, .. }
-            | ConfigError::UnsafeRuntime { path }
-            | ConfigError::File { path, .. } => Some(path),
-            ConfigError::NoHome => None,
-        }
-    }
 }
 
 #[cfg(test)]

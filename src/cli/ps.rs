@@ -124,15 +124,14 @@ impl Verb for Ps {
 
 impl Ps {
     fn selected(&self, configs: &Configs, filters: &Filters) -> Result<Vec<ContainerView>> {
-        let all = configs.engine.list()?;
         let last = if self.latest { 1 } else { self.last };
         let every_state = self.all || last > 0 || filters.has("status");
+        let views = if every_state { configs.engine.list() } else { configs.engine.list_running() }?;
         let check = Check::new(configs, filters)?;
         let mut chosen = Vec::new();
-        for view in &all {
-            let runs = matches!(view.state, State::Running { .. });
-            if (every_state || runs) && check.passes(view)? {
-                chosen.push(view.clone());
+        for view in views {
+            if check.passes(&view)? {
+                chosen.push(view);
             }
         }
         if let Ok(last @ 1..) = usize::try_from(last) {

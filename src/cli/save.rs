@@ -46,7 +46,7 @@ impl Verb for Save {
             }
             None => {
                 let mut out = BufWriter::with_capacity(1 << 20, std::io::stdout());
-                context.engine()?.save_as(self.format, &self.images, platform.as_ref(), &mut out)?;
+                context.engine()?.save(self.format, &self.images, platform.as_ref(), &mut out)?;
                 out.flush().map_err(|e| Failure::new(format!("write /dev/stdout: {e}")))?;
             }
         }
@@ -60,7 +60,7 @@ fn to_file(engine: &Engine, wish: &Save, platform: Option<&Platform>, path: &Pat
     let is_special = fs::metadata(path).is_ok_and(|m| !m.is_file());
     if is_special {
         let mut file = OpenOptions::new().write(true).open(path).map_err(|e| failed(path, &e))?;
-        engine.save_as(wish.format, &wish.images, platform, &mut file)?;
+        engine.save(wish.format, &wish.images, platform, &mut file)?;
         return Ok(());
     }
     let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -71,7 +71,7 @@ fn to_file(engine: &Engine, wish: &Save, platform: Option<&Platform>, path: &Pat
     let file = file.map_err(|e| failed(path, &e))?;
     let mut out = BufWriter::with_capacity(1 << 20, file);
     let written = engine
-        .save_as(wish.format, &wish.images, platform, &mut out)
+        .save(wish.format, &wish.images, platform, &mut out)
         .map_err(Failure::from)
         .and_then(|()| out.flush().map_err(|e| failed(path, &e)))
         .and_then(|()| fs::rename(&temporary, path).map_err(|e| failed(path, &e)));

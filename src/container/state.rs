@@ -37,8 +37,10 @@ pub struct StateFile {
     /// The first process as the host numbers it. For showing only: no pid on disk is ever signalled.
     pub pid: Option<i32>,
     pub exit: Option<Exit>,
-    /// The overlay mode that was in use, the network that was given, ids mapped: facts for `inspect`.
+    /// The overlay mode that was in use.
     pub overlay: Option<String>,
+    /// Why no better one was.
+    pub overlay_note: Option<String>,
     /// Times the container was started.
     pub starts: u32,
     /// Where the supervisor listens: other sessions of the user may have another runtime directory.

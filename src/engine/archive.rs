@@ -69,12 +69,7 @@ impl Engine {
 
     /// Writes an archive of the images named (names or ids; a bare repository name stands for all its
     /// tags) that Docker and OCI tools read. All names are looked up before the first byte is written.
-    pub fn save(&self, names: &[String], platform: Option<&Platform>, archive: &mut dyn Write) -> Result<()> {
-        self.save_as(ArchiveFormat::Docker, names, platform, archive)
-    }
-
-    /// The same in a form of choice (podman's `--format docker-archive|oci-archive`).
-    pub fn save_as(
+    pub fn save(
         &self,
         format: ArchiveFormat,
         names: &[String],

@@ -115,7 +115,6 @@ impl From<PlanError> for Error {
         let kind = match &error {
             PlanError::Invalid(_) => Kind::InvalidParameter,
             PlanError::Forbidden(_) => Kind::Forbidden,
-            PlanError::NotImplemented(_) => Kind::NotImplemented,
         };
         Error::new(kind, error.to_string())
     }

@@ -65,18 +65,6 @@ impl Error {
             _ => 125,
         }
     }
-    pub fn http_status(&self) -> u16 {
-        match self.kind {
-            Kind::NotFound => 404,
-            Kind::Conflict => 409,
-            Kind::InvalidParameter | Kind::NotExecutable | Kind::CommandNotFound => 400,
-            Kind::Unauthorized => 401,
-            Kind::Forbidden => 403,
-            Kind::Unavailable => 503,
-            Kind::NotImplemented => 501,
-            Kind::System => 500,
-        }
-    }
 }
 
 impl fmt::Display for Error {

@@ -12,35 +12,15 @@ use crate::image::registry::{self, PullOutcome, PushOutcome, RegistryError, Sett
 use crate::image::store::{InUseError, Removed};
 use crate::image::{Image, ImageError, Platform, Progress, Reference};
 use crate::layer::DiffId;
+use crate::supervisor::removal;
 
-pub use crate::engine::archive::{ImportOptions, ImportSource, Loaded};
+pub use crate::engine::archive::{ImportOptions, ImportSource};
 
 /// `pull`.
 #[derive(Debug, Clone, Default)]
 pub struct PullOptions {
     /// `--platform`; else the machine's own.
     pub platform: Option<Platform>,
-}
-
-/// What a pull brought.
-#[derive(Debug, Clone)]
-pub struct Pulled {
-    /// The name pulled. Docker prints its full form (`Display`) as the last line, and it alone with `-q`.
-    pub reference: Reference,
-    /// What the registry's name stood for: digest of the manifest, or of the list it came from.
-    pub digest: Digest,
-    /// Whether the name stood for something else (or nothing) here before.
-    pub newer: bool,
-    pub image: Image,
-}
-
-/// What a push left at the registry.
-#[derive(Debug, Clone)]
-pub struct Pushed {
-    pub reference: Reference,
-    pub digest: Digest,
-    /// Length of the manifest in bytes.
-    pub size: u64,
 }
 
 /// A line of `history`, newest first.
@@ -65,10 +45,14 @@ impl Engine {
     ///
     /// # Errors
     /// Docker's words, with `NotFound`, `Unauthorized`, `Unavailable` or `System`.
-    pub fn pull(&self, name: &Reference, options: &PullOptions, progress: &dyn Progress) -> Result<Pulled> {
+    pub fn pull(
+        &self,
+        name: &Reference,
+        options: &PullOptions,
+        progress: &dyn Progress,
+    ) -> Result<PullOutcome> {
         let settings = Settings::from_environment();
         registry::pull(&self.images, name, options.platform.as_ref(), &settings, progress)
-            .map(Pulled::from)
             .map_err(registry_error)
     }
 
@@ -78,16 +62,15 @@ impl Engine {
         repository: &Reference,
         options: &PullOptions,
         progress: &dyn Progress,
-    ) -> Result<Vec<Pulled>> {
+    ) -> Result<Vec<PullOutcome>> {
         let settings = Settings::from_environment();
         registry::pull_all_tags(&self.images, repository, options.platform.as_ref(), &settings, progress)
-            .map(|all| all.into_iter().map(Pulled::from).collect())
             .map_err(registry_error)
     }
 
     /// Uploads the image that `name` stands for to the registry that `name` says. All lines go to
     /// `progress`, the last one (`12: digest: sha256:… size: 529`) too.
-    pub fn push(&self, name: &Reference, progress: &dyn Progress) -> Result<Pushed> {
+    pub fn push(&self, name: &Reference, progress: &dyn Progress) -> Result<PushOutcome> {
         if name.digest.is_some() {
             return Err(registry_error(RegistryError::PushDigest));
         }
@@ -97,7 +80,7 @@ impl Engine {
     }
 
     /// `push -a`: every tag of the repository that is here.
-    pub fn push_all_tags(&self, repository: &Reference, progress: &dyn Progress) -> Result<Vec<Pushed>> {
+    pub fn push_all_tags(&self, repository: &Reference, progress: &dyn Progress) -> Result<Vec<PushOutcome>> {
         let tags = self.images.tags(repository).map_err(image_error)?;
         if tags.is_empty() {
             return Err(registry_error(RegistryError::NothingToPush(repository.familiar_name())));
@@ -113,13 +96,13 @@ impl Engine {
         }
     }
 
-    fn push_one(&self, image: &Image, name: &Reference, progress: &dyn Progress) -> Result<Pushed> {
+    fn push_one(&self, image: &Image, name: &Reference, progress: &dyn Progress) -> Result<PushOutcome> {
         let settings = Settings::from_environment();
-        let PushOutcome { reference, digest, size } =
+        let pushed =
             registry::push(&self.images, image, name, &settings, progress).map_err(registry_error)?;
         // The repository's digest now leads here, as after a pull.
-        self.images.know_digest(&reference, digest, image).map_err(image_error)?;
-        Ok(Pushed { reference, digest, size })
+        self.images.know_digest(&pushed.reference, pushed.digest, image).map_err(image_error)?;
+        Ok(pushed)
     }
 
     /// All images, dangling ones included, newest first.
@@ -195,7 +178,14 @@ impl Engine {
     /// is taken for Docker's sake.
     pub fn remove_image(&self, name: &str, force: bool, no_prune: bool) -> Result<Vec<Removed>> {
         let _ = no_prune;
-        self.images.remove(name, force, &mut || self.in_use()).map_err(image_error)
+        let removed = self.images.remove(name, force, &mut || self.in_use()).map_err(image_error)?;
+        if removed.iter().any(|what| matches!(what, Removed::Deleted(_)))
+            && let Err(error) = removal::remove_unpacked(&self.config.unpacked())
+        {
+            // The next removal tries again.
+            tracing::debug!(%error, "unpacked images stay");
+        }
+        Ok(removed)
     }
 
     /// Newest first.
@@ -227,13 +217,6 @@ impl Engine {
 
     pub(super) fn in_use(&self) -> std::result::Result<Vec<crate::image::store::InUse>, InUseError> {
         self.images_in_use().map_err(InUseError::from)
-    }
-}
-
-impl From<PullOutcome> for Pulled {
-    fn from(outcome: PullOutcome) -> Pulled {
-        let PullOutcome { reference, digest, newer, image } = outcome;
-        Pulled { reference, digest, newer, image }
     }
 }
 

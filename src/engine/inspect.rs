@@ -127,6 +127,7 @@ fn container(view: &ContainerView, image: &RunConfig, directory: &Path, log: &st
                 "Layers": record.image.layers.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
                 "UpperDir": path("upper"),
                 "WorkDir": path("work"),
+                "Note": view.facts.overlay_note.as_deref().unwrap_or_default(),
             },
             "Name": driver,
         },

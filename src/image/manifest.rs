@@ -14,7 +14,6 @@ use crate::digest::Digest;
 
 pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
-pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 pub const DOCKER_LAYER_GZIP: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -224,11 +223,6 @@ impl Descriptor {
     /// Whether the registry need not have it (Windows base layers).
     pub fn is_foreign(&self) -> bool {
         self.media_type.contains("nondistributable") || self.media_type.contains("rootfs.foreign")
-    }
-
-    /// Whether its media type says the bytes are a plain tar.
-    pub fn is_plain_tar(&self) -> bool {
-        self.media_type.ends_with(".tar")
     }
 
     fn is_attestation(&self) -> bool {

@@ -185,10 +185,11 @@ impl Lower {
 
     /// One of them by name.
     pub fn xattr(&self, id: EntryId, name: &[u8]) -> Option<Vec<u8>> {
-        if !self.has_xattrs() {
+        if !self.has_xattrs() || !is_served(name) {
             return None;
         }
-        self.xattrs(id).into_iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+        let entry = self.index.entry(self.index.entry(id).inode());
+        entry.xattr(name).map(|value| served_value(name, value))
     }
 
     /// Their names, each ended by NUL.

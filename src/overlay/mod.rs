@@ -45,7 +45,7 @@ use session::{Access, Session};
 use upper::Upper;
 
 pub use unpacked::remove as remove_unpacked;
-pub use upper::{remove_upper, written_size};
+pub use upper::written_size;
 
 /// One range of a user namespace's id map: `inside..inside+count` has ids, others are unmapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,7 +137,7 @@ impl Rootfs {
         }
     }
 
-    /// Why a better mode was not taken, for `info` and `inspect`.
+    /// Why a better mode was not taken, for `inspect`.
     pub fn note(&self) -> Option<&str> {
         self.note.as_deref()
     }

@@ -186,19 +186,6 @@ pub fn written_size(container: &Path) -> u64 {
     total
 }
 
-/// Removes `upper`, `work` and `marks` of a container, inside U: directories without permissions and
-/// files of subordinate ids too. Nothing to remove is fine.
-pub fn remove_upper(container: &Path) -> io::Result<()> {
-    let root = match open_directory(rustix::fs::CWD, container.as_os_str().as_bytes()) {
-        Err(Errno::NOENT) => return Ok(()),
-        opened => opened?,
-    };
-    for name in ["upper", "upper.new", "work", "marks"] {
-        remove_tree(&root, name.as_bytes())?;
-    }
-    Ok(())
-}
-
 /// Beyond this depth a directory is moved up before it is emptied: a tree can be deeper than there are
 /// descriptors.
 const DEPTH: usize = 64;

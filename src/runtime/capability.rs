@@ -79,12 +79,6 @@ pub(super) fn all(last: u32) -> u64 {
     u64::MAX >> (63 - last.min(63))
 }
 
-/// The names in a mask, with prefix, in the order of their numbers.
-pub fn names(mask: u64) -> Vec<String> {
-    let set = |(number, name): (usize, &&str)| (mask >> number & 1 == 1).then(|| format!("CAP_{name}"));
-    NAMES.iter().enumerate().filter_map(set).collect()
-}
-
 /// One side of `--cap-add` or `--cap-drop`.
 struct Wish {
     all: bool,
@@ -132,6 +126,12 @@ pub(super) fn sets(mask: u64) -> Capabilities {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The names in a mask, with prefix, in the order of their numbers.
+    fn names(mask: u64) -> Vec<String> {
+        let set = |(number, name): (usize, &&str)| (mask >> number & 1 == 1).then(|| format!("CAP_{name}"));
+        NAMES.iter().enumerate().filter_map(set).collect()
+    }
 
     fn decided(add: &[&str], drop: &[&str]) -> Result<Vec<String>, String> {
         let owned = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();

@@ -22,7 +22,6 @@ mod subid;
 mod user;
 pub mod userns;
 
-pub use capability::names as capability_names;
-pub use launch::{Launch, Process};
-pub use plan::{ContainerFiles, ExecRequest, HostFacts, PlanError, PlanInput, check, plan, plan_exec};
+pub use launch::Launch;
+pub use plan::{ContainerFiles, ExecRequest, HostFacts, PlanError, PlanInput, plan, plan_exec};
 pub use start::{Joins, LaunchError, Started, Stdio, launch};

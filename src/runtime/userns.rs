@@ -39,17 +39,6 @@ pub struct IdRanges {
     writer: Writer,
 }
 
-/// A stage of coracle that was started in U.
-#[derive(Debug)]
-pub struct StageProcess {
-    /// As the caller's pid namespace numbers it.
-    pub pid: i32,
-    pub pidfd: OwnedFd,
-    /// Why U has a single id (no ranges, newuidmap missing or refusing); for the user. Unknown, hence
-    /// `None`, when an existing U was joined.
-    pub note: Option<String>,
-}
-
 #[derive(Debug, thiserror::Error)]
 pub enum UsernsError {
     #[error(
@@ -159,7 +148,7 @@ pub fn spawn_stage(
     paper: BorrowedFd<'_>,
     inherited: &[BorrowedFd<'_>],
     join: Option<BorrowedFd<'_>>,
-) -> Result<StageProcess, UsernsError> {
+) -> Result<(), UsernsError> {
     let start = |step| move |source: io::Error| UsernsError::Start { stage: stage.to_owned(), step, source };
     let executable = std::fs::File::open("/proc/self/exe").map_err(start("opening the coracle binary"))?;
     let null = std::fs::File::options()
@@ -181,32 +170,33 @@ pub fn spawn_stage(
         descriptors: &descriptors,
         empowerment: Empowerment::None,
     };
-    let (pending, note) = match join {
-        Some(_) => (spawn(&spec).map_err(|e| start(e.step)(e.source))?, None),
+    let pending = match join {
+        Some(_) => spawn(&spec).map_err(|e| start(e.step)(e.source))?,
         None => spawn_mapped(&Spawn { new_namespaces: libc::CLONE_NEWUSER, ..spec })?,
     };
-    let (pid, pidfd) = pending.proceed().map_err(|SpawnError { step, source }| match step {
+    pending.proceed().map(drop).map_err(|SpawnError { step, source }| match step {
         "entering the namespace" => UsernsError::Join { source },
         step => start(step)(source),
-    })?;
-    Ok(StageProcess { pid, pidfd, note })
+    })
 }
 
-/// Makes the process and the maps of its new namespace; falls back to the single id.
-fn spawn_mapped(spec: &Spawn<'_>) -> Result<(Pending, Option<String>), UsernsError> {
+/// Makes the process and the maps of its new namespace; falls back to the single id (of which
+/// `single_id_reason` tells why).
+fn spawn_mapped(spec: &Spawn<'_>) -> Result<Pending, UsernsError> {
     let unavailable = |e: SpawnError| UsernsError::Unavailable { source: e.source };
     let ranges = IdRanges::of_caller();
     let pending = spawn(spec).map_err(unavailable)?;
     if ranges.writer == Writer::Helpers {
-        let Err(note) = map_with_helpers(pending.pid(), &ranges) else { return Ok((pending, None)) };
+        let Err(note) = map_with_helpers(pending.pid(), &ranges) else { return Ok(pending) };
+        tracing::debug!(note);
         // A map is written once: the namespace with half a map is of no use.
         drop(pending);
         let pending = spawn(spec).map_err(unavailable)?;
-        write_maps(pending.pid(), &IdRanges::single(note.clone()))?;
-        return Ok((pending, Some(note)));
+        write_maps(pending.pid(), &IdRanges::single(note))?;
+        return Ok(pending);
     }
     match write_maps(pending.pid(), &ranges) {
-        Ok(()) => Ok((pending, ranges.note)),
+        Ok(()) => Ok(pending),
         // Root without CAP_SETUID, as in a container that dropped it, has its own id like anybody else.
         Err(_) if !ranges.is_single() => {
             drop(pending);
@@ -215,7 +205,7 @@ fn spawn_mapped(spec: &Spawn<'_>) -> Result<(Pending, Option<String>), UsernsErr
                 "root lacks CAP_SETUID or CAP_SETGID here, so containers have a single user id".to_owned(),
             );
             write_maps(pending.pid(), &single)?;
-            Ok((pending, single.note))
+            Ok(pending)
         }
         Err(error) => Err(error),
     }

@@ -3,20 +3,43 @@
 
 use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
 
 use crate::container::store::{Removal, remove_tree};
+use crate::overlay;
 use crate::runtime::userns;
 use crate::sys::{process, socket};
 
 /// Name (`argv[0]`) under which main dispatches here.
 pub const STAGE: &str = "coracle-remove";
 
+/// What is to be removed.
+#[derive(Debug, Serialize, Deserialize)]
+enum Paper {
+    Trees(Vec<PathBuf>),
+    /// Of this cache, what no container runs on.
+    Unpacked(PathBuf),
+}
+
 /// Removes the directories, with the help of a process inside U.
 pub fn remove(paths: &[PathBuf]) -> io::Result<()> {
+    order(&Paper::Trees(paths.to_owned()))
+}
+
+/// Removes unpacked images that no container runs on: they are made again when one is needed.
+pub fn remove_unpacked(cache: &Path) -> io::Result<()> {
+    match cache.exists() {
+        true => order(&Paper::Unpacked(cache.to_owned())),
+        false => Ok(()),
+    }
+}
+
+fn order(wish: &Paper) -> io::Result<()> {
     let fd = rustix::fs::memfd_create(STAGE, rustix::fs::MemfdFlags::CLOEXEC)?;
     let mut paper = std::fs::File::from(fd);
-    serde_json::to_writer(&paper, paths)?;
+    serde_json::to_writer(&paper, wish)?;
     io::Seek::rewind(&mut paper)?;
     let (mut ours, theirs) = socket::pair()?;
     userns::spawn_stage(STAGE, paper.as_fd(), &[theirs.as_fd()], None).map_err(io::Error::other)?;
@@ -44,7 +67,10 @@ pub fn main() -> ! {
 
 fn run() -> io::Result<()> {
     let paper = std::fs::File::from(process::inherited(3)?);
-    let paths: Vec<PathBuf> = serde_json::from_reader(paper)?;
+    let paths = match serde_json::from_reader(paper)? {
+        Paper::Trees(paths) => paths,
+        Paper::Unpacked(cache) => return overlay::remove_unpacked(&cache).map(drop),
+    };
     for path in paths {
         if remove_tree(&path)? == Removal::NeedsNamespace {
             let text = format!("{} holds files of an id that is not yours", path.display());

@@ -33,7 +33,6 @@ impl From<PlanError> for Failure {
         let kind = match error {
             PlanError::Invalid(_) => FailureKind::Invalid,
             PlanError::Forbidden(_) => FailureKind::Forbidden,
-            PlanError::NotImplemented(_) => FailureKind::NotImplemented,
         };
         Failure::new(kind, error.to_string())
     }
@@ -182,7 +181,7 @@ impl Stage {
     fn launch(&self) -> Result<Running, Failure> {
         use rustix::mount::{MountPropagationFlags, mount_change};
         let (spec, id) = (&self.record.spec, &self.record.id);
-        let host = HostFacts::gather(None).map_err(failed("looking at the machine"))?;
+        let host = HostFacts::gather().map_err(failed("looking at the machine"))?;
         let images = ImageStore::open(&self.paper.config);
         let image = images.pinned(&self.record.image).map_err(|e| Failure::system(&e))?;
         let joins = joins::find(&self.paper.config, &self.store, spec)?;
@@ -221,7 +220,7 @@ impl Stage {
             choice: self.overlay_choice()?,
             uids: ranges(&host.uid_map),
             gids: ranges(&host.gid_map),
-            unpacked_cache: self.paper.config.root.join("unpacked"),
+            unpacked_cache: self.paper.config.unpacked(),
             volatile: spec.auto_remove,
         };
         let rootfs = overlay::mount(plan, &target).map_err(|e| Failure::system(&e))?;
@@ -242,6 +241,7 @@ impl Stage {
             pid: Some(started.pid),
             exit: None,
             overlay: Some(rootfs.mode().to_string()),
+            overlay_note: rootfs.note().map(str::to_owned),
             starts: before.starts + 1,
             socket: Some(self.socket.clone()),
             ..before

@@ -390,14 +390,6 @@ pub fn reset_signals() {
     }
 }
 
-/// Marks all descriptors from `first` up to be closed by execve.
-pub fn close_on_exec_from(first: u32) -> io::Result<()> {
-    // SAFETY: only a flag of descriptors changes; no Rust value loses its descriptor.
-    let done =
-        unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC as c_long) };
-    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
 /// Takes over a descriptor that this process was started with, by its number.
 ///
 /// Fails when there is none. To be called once per number, first thing in a stage.

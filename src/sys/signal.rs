@@ -37,14 +37,6 @@ pub fn parse(text: &str) -> Option<i32> {
     (RTMIN..=RTMAX).contains(&number).then_some(number)
 }
 
-/// `SIGTERM` for 15; `SIG34` for a number without a name.
-pub fn name(number: i32) -> String {
-    match NAMES.iter().find(|(_, n)| *n == number) {
-        Some((name, _)) => format!("SIG{name}"),
-        None => format!("SIG{number}"),
-    }
-}
-
 /// A set of signals.
 #[derive(Clone, Copy)]
 pub struct SignalSet(libc::sigset_t);
@@ -192,7 +184,6 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(parse(text), expected, "{text}");
         }
-        assert_eq!((name(15).as_str(), name(40).as_str()), ("SIGTERM", "SIG40"));
     }
 
     #[test]

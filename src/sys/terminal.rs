@@ -15,6 +15,7 @@ pub struct WindowSize {
 }
 
 /// A pty's two ends.
+#[cfg(test)]
 pub struct Pty {
     pub master: OwnedFd,
     pub slave: OwnedFd,
@@ -39,6 +40,7 @@ pub fn set_window_size(fd: BorrowedFd<'_>, size: WindowSize) -> io::Result<()> {
 
 /// Opens a new pty. Both ends are close-on-exec; the slave is opened through the master
 /// (TIOCGPTPEER, Linux 4.13), not by a name that a mount could have changed.
+#[cfg(test)]
 pub fn open_pty() -> io::Result<Pty> {
     use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;

@@ -12,11 +12,12 @@ mod operations;
 
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use coracle::container::spec::OverlayChoice;
+use coracle::container::store::{Removal, remove_tree};
 use coracle::layer::DiffId;
 use coracle::layer::store::{Expected, LayerStore};
 use coracle::overlay::{self, MappedRange, Mode, OverlayError, Plan, Rootfs};
@@ -117,7 +118,7 @@ impl Home {
 impl Drop for Home {
     fn drop(&mut self) {
         for entry in std::fs::read_dir(self.directory.path()).unwrap().flatten() {
-            let _ = overlay::remove_upper(&entry.path());
+            let _ = remove_tree(&entry.path());
         }
         let _ = overlay::remove_unpacked(&self.directory.path().join("unpacked"));
     }
@@ -315,7 +316,6 @@ fn an_upper_is_removed_whatever_is_in_it() {
     std::fs::set_permissions(target.join("closed"), PermissionsExt::from_mode(0o000)).unwrap();
     drop((root, directory));
     let container = home.path("deep");
-    overlay::remove_upper(&container).unwrap();
-    assert_eq!(std::fs::read_dir(&container).unwrap().count(), 0);
-    overlay::remove_upper(Path::new("/nowhere/at/all")).unwrap();
+    assert_eq!(remove_tree(&container).unwrap(), Removal::Done);
+    assert!(!container.exists());
 }

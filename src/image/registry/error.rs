@@ -110,10 +110,6 @@ impl RegistryError {
         matches!(self, RegistryError::Status { status: 401, .. } | RegistryError::Refused { status: 401, .. })
     }
 
-    pub fn is_not_found(&self) -> bool {
-        matches!(self, RegistryError::Status { status: 404, .. } | RegistryError::Refused { status: 404, .. })
-    }
-
     /// What an answer other than success says.
     pub fn from_answer(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> RegistryError {
         if status == StatusCode::UNAUTHORIZED

@@ -195,6 +195,7 @@ impl Index {
 
     /// Walks `path` from the root, name by name. Symbolic links are not followed; `.` and empty names
     /// are skipped, `..` is a name that nothing has.
+    #[cfg(test)]
     pub fn find(&self, path: &[u8]) -> Option<EntryId> {
         path.split(|byte| *byte == b'/')
             .filter(|name| !name.is_empty() && *name != b".")
@@ -384,11 +385,6 @@ impl<'a> Entry<'a> {
             return all.map_while(|at| self.index.extent(at)).collect();
         }
         self.plain_extent().into_iter().collect()
-    }
-
-    /// Whether the file has holes: then `plain_extent` is `None` and `extents` tells.
-    pub fn is_sparse(&self) -> bool {
-        self.decode().has(format::SPARSE)
     }
 
     /// The one extent of a non-sparse file, without allocating: the hot path of reading.

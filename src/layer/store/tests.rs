@@ -58,7 +58,13 @@ fn ingest(store: &LayerStore, tar: &[u8]) -> DiffId {
 
 fn content(view: &MergedView, path: &str) -> Option<String> {
     let id = view.index.find(path.as_bytes())?;
-    Some(String::from_utf8(view.read(id, 1 << 20).unwrap()).unwrap())
+    let entry = view.index.entry(id);
+    let mut content = vec![0; entry.size() as usize];
+    if let Some(data) = entry.plain_extent() {
+        std::os::unix::fs::FileExt::read_exact_at(&view.tars[entry.layer()], &mut content, data.tar_offset)
+            .unwrap();
+    }
+    Some(String::from_utf8(content).unwrap())
 }
 
 #[test]

@@ -72,11 +72,6 @@ impl<R: BufRead> TarReader<R> {
         MemberData { reader: self }
     }
 
-    /// Gives the input back, standing somewhere behind the member that was read last.
-    pub fn into_inner(self) -> R {
-        self.input
-    }
-
     /// Reads the next header; false at the end, which is two blocks of zeros, or the end of the input
     /// between two members.
     fn read_header(&mut self, block: &mut [u8; BLOCK]) -> Result<bool, TarError> {

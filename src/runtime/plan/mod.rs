@@ -98,8 +98,6 @@ pub enum PlanError {
     /// What this machine or an ordinary user cannot have (Docker's Forbidden); says why.
     #[error("{0}")]
     Forbidden(String),
-    #[error("{0}")]
-    NotImplemented(String),
 }
 
 /// Finds what is wrong with a wish on any machine, as Docker does at `create`.
@@ -130,15 +128,13 @@ pub fn check(spec: &ContainerSpec) -> Result<(), PlanError> {
 }
 
 impl HostFacts {
-    /// Reads them from /proc; cheap enough for every start. `note` is what `spawn_stage` said about
-    /// the ids.
-    pub fn gather(note: Option<String>) -> io::Result<HostFacts> {
+    /// Reads them from /proc; cheap enough for every start.
+    pub fn gather() -> io::Result<HostFacts> {
         let (uid_map, gid_map) = super::userns::current_maps()?;
         let system = rustix::system::uname();
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         Ok(HostFacts {
-            single_id_note: note
-                .or_else(|| is_single(&uid_map).then(|| super::userns::single_id_reason(&uid_map, &gid_map))),
+            single_id_note: is_single(&uid_map).then(|| super::userns::single_id_reason(&uid_map, &gid_map)),
             uid_map,
             gid_map,
             hostname: system.nodename().to_string_lossy().into_owned(),
