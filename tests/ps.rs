@@ -65,7 +65,7 @@ fn filters_by_name_label_and_image() {
     assert_eq!(names(&["name=web", "label=x"]), ["web-2"]);
     assert_eq!(names(&["ancestor=busybox"]).len(), 2);
     c.fails(1, ["ps", "-f", "nosuch=1"]).says("invalid filter 'nosuch'");
-    c.fails(1, ["ps", "-f", "nonsense"]).says("invalid argument").does_not_say("panicked");
+    c.fails(125, ["ps", "-f", "nonsense"]).says("invalid argument").does_not_say("panicked");
 }
 
 #[test]
