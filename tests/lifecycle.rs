@@ -136,6 +136,17 @@ fn kill_sends_any_signal_by_name_or_number() {
 }
 
 #[test]
+fn a_killed_container_has_ended_when_kill_returns() {
+    let c = Coracle::busybox();
+    for _ in 0..5 {
+        let id = c.detached(&[], "exec sleep 600");
+        c.ok(["kill", &id]);
+        assert_eq!(c.inspect(&id, "{{.State.Status}} {{.State.ExitCode}}"), "exited 137");
+        c.ok(["rm", &id]);
+    }
+}
+
+#[test]
 fn restart_stops_and_starts() {
     let c = Coracle::busybox();
     let id = c.detached(&["--name", "box"], "echo started; exec sleep 600");

@@ -395,17 +395,28 @@ impl Engine {
         self.start(id)
     }
 
-    /// Sends a signal to the first process.
+    /// Sends a signal to the first process. KILL is waited for, as Docker's engine does: who kills a
+    /// container may remove or start it in the next line.
     pub fn kill(&self, id: &ContainerId, signal: i32) -> Result<()> {
         let stopped = || {
             Error::new(Kind::Conflict, format!("Cannot kill container: {id}: container {id} is not running"))
         };
         let mut client = self.reach(id)?.ok_or_else(stopped)?;
         match client.ask(&Request::Signal(signal)) {
-            Ok(_) => Ok(()),
-            Err(ClientError::Ended) => Err(stopped()),
-            Err(error) => Err(error.into()),
+            Ok(_) => {}
+            Err(ClientError::Ended) => return Err(stopped()),
+            Err(error) => return Err(error.into()),
         }
+        if signal != libc::SIGKILL {
+            return Ok(());
+        }
+        match client.send(&Request::Wait).and_then(|()| wait_for_exit(&mut client, Some(AFTER_KILL))) {
+            // One that does not end is left to `ps` and `rm`: the signal was sent.
+            Ok(_) | Err(ClientError::Ended) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let _ = self.last_exit(id)?;
+        Ok(())
     }
 
     /// Blocks until it is not running; its exit status.

@@ -1,12 +1,22 @@
 //! The terminal the command runs in, and the keys that leave a container.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::sys::terminal::{is_terminal, window_size};
 
 /// Columns of the terminal on standard output, 80 where there is none.
 pub fn width() -> usize {
-    window_size(std::io::stdout().as_fd()).map_or(80, |size| usize::from(size.columns))
+    columns(std::io::stdout().as_fd())
+}
+
+/// Columns of the terminal on standard error, 80 where there is none.
+pub fn stderr_width() -> usize {
+    columns(std::io::stderr().as_fd())
+}
+
+/// A terminal that was never told its size says 0 (a serial line, some CI runners).
+fn columns(terminal: BorrowedFd<'_>) -> usize {
+    window_size(terminal).map(|size| usize::from(size.columns)).filter(|columns| *columns > 0).unwrap_or(80)
 }
 
 pub fn stdin_is_terminal() -> bool {
