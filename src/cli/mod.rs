@@ -47,7 +47,6 @@ mod version;
 mod wait;
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use failure::{Failure, Result};
@@ -65,7 +64,7 @@ pub fn main() -> ExitCode {
         Ok(status) => ExitCode::from(status),
         Err(failure) => {
             if !failure.text.is_empty() {
-                let _ = writeln!(std::io::stderr(), "{}", failure.text);
+                ui::warn(failure.text);
             }
             ExitCode::from(failure.status)
         }

@@ -23,7 +23,8 @@ pub fn line(text: impl std::fmt::Display) -> Result<()> {
     out(&format!("{text}\n"))
 }
 
-/// A line on standard error; nobody is left to tell when that fails.
+/// A line on standard error, in one piece: commands that run side by side do not cut each other's
+/// short. Nobody is left to tell when that fails.
 pub fn warn(text: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
 }
