@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         stage if stage == supervisor::removal::STAGE.as_bytes() => supervisor::removal::main(),
         stage if stage == runtime::init::STAGE.as_bytes() => runtime::init::main(),
         stage if stage == runtime::exec::STAGE.as_bytes() => runtime::exec::main(),
+        stage if stage == runtime::borrow::STAGE.as_bytes() => runtime::borrow::main(),
         _ => coracle::cli::main(),
     }
 }

@@ -1,6 +1,6 @@
 //! What a container may not see and not do, and what it is given.
 
-use crate::harness::Coracle;
+use crate::harness::{Coracle, eventually};
 use crate::need;
 
 /// Docker's fourteen capabilities.
@@ -249,4 +249,20 @@ fn the_hosts_files_are_not_there() {
     let c = Coracle::busybox();
     let marker = c.file("marker", "secret");
     c.fails(1, ["run", "--rm", "--privileged", "busybox", "cat", marker.to_str().expect("a plain path")]);
+}
+
+#[test]
+fn namespaces_of_another_container_come_with_their_file_systems() {
+    let c = Coracle::busybox();
+    let other = c.detached(&[], "echo secret > /dev/shm/paper; exec sleep 4242");
+    eventually("the other's file", || c.ok(["exec", &other, "ls", "/dev/shm"]).text() == "paper\n");
+    let joined = format!("container:{other}");
+    let seen = c.ok(["run", "--rm", "--pid", &joined, "busybox", "sh", "-c", "cat /proc/[0-9]*/cmdline"]);
+    assert!(seen.text().contains("sleep\x004242"), "{}", seen.text());
+    assert_eq!(seen.text().matches("coracle").count(), 0, "{}", seen.text());
+    let count = c.ok(["run", "--rm", "--pid", &joined, "busybox", "sh", "-c", "ls -d /proc/[0-9]* | wc -l"]);
+    assert!(count.line().trim().parse::<u32>().unwrap() < 6, "{}", count.line());
+    let paper = c.ok(["run", "--rm", "--ipc", &joined, "busybox", "cat", "/dev/shm/paper"]);
+    assert_eq!(paper.line(), "secret");
+    c.ok(["run", "--rm", "--pid", "host", "--ipc", "host", "busybox", "true"]);
 }

@@ -1,5 +1,5 @@
 //! What the supervisor and a stage say to each other over the socket on descriptor 3: first the paper
-//! (length, JSON) downwards; then upwards perhaps a terminal, and perhaps why it went wrong. The
+//! (length, JSON) downwards; then upwards perhaps a descriptor, and perhaps why it went wrong. The
 //! socket closes by itself when the command is executed: that is the success.
 
 use std::io::{self, Read, Write};
@@ -58,7 +58,7 @@ pub(super) fn reason(error: &io::Error) -> String {
     }
 }
 
-const TERMINAL: u8 = b'T';
+const DESCRIPTOR: u8 = b'D';
 const FAILURE: u8 = b'F';
 /// More than the kernel takes as arguments and environment (ARG_MAX) with mounts and filter on top.
 const LONGEST: u32 = 64 << 20;
@@ -87,9 +87,9 @@ fn receive_bytes(from: &mut impl Read) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Sends the master side of the terminal up.
-pub(super) fn send_terminal(to: &UnixStream, master: BorrowedFd<'_>) -> io::Result<()> {
-    socket::send_with_fd(to.as_fd(), &[TERMINAL], master)?;
+/// Sends up what could only be opened inside: the master side of a terminal, a mount.
+pub(super) fn send_descriptor(to: &UnixStream, opened: BorrowedFd<'_>) -> io::Result<()> {
+    socket::send_with_fd(to.as_fd(), &[DESCRIPTOR], opened)?;
     Ok(())
 }
 
@@ -103,17 +103,17 @@ pub(super) fn send_failure(mut to: &UnixStream, failure: &Failure) {
     }
 }
 
-/// Listens until the command runs (`Ok`, with the terminal if one was sent) or has failed.
+/// Listens until the command runs (`Ok`, with the descriptor if one was sent) or has failed.
 pub(super) fn await_start(mut from: &UnixStream) -> Result<Option<OwnedFd>, Failure> {
     let lost = |error: io::Error| Failure::system("hearing from the container's first process", error);
-    let mut console = None;
+    let mut opened = None;
     loop {
         let mut kind = [0u8];
         let (received, descriptor) = socket::receive_with_fd(from.as_fd(), &mut kind).map_err(lost)?;
-        console = console.or(descriptor);
+        opened = opened.or(descriptor);
         match (received, kind[0]) {
-            (0, _) => return Ok(console),
-            (_, TERMINAL) => {}
+            (0, _) => return Ok(opened),
+            (_, DESCRIPTOR) => {}
             (_, FAILURE) => {
                 let bytes = receive_bytes(&mut from).map_err(lost)?;
                 return Err(serde_json::from_slice(&bytes).map_err(|e| lost(e.into()))?);
@@ -141,7 +141,7 @@ mod tests {
     fn the_end_of_the_channel_is_the_start_of_the_command() {
         let (above, below) = UnixStream::pair().unwrap();
         let null = std::fs::File::open("/dev/null").unwrap();
-        send_terminal(&below, null.as_fd()).unwrap();
+        send_descriptor(&below, null.as_fd()).unwrap();
         drop(below);
         assert!(await_start(&above).unwrap().is_some());
     }

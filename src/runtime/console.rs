@@ -27,7 +27,7 @@ pub(super) fn set_up(status: &UnixStream, window: (u16, u16), as_console: bool) 
         if rows > 0 && columns > 0 {
             tcsetwinsize(&terminal, Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 })?;
         }
-        channel::send_terminal(status, master.as_fd())?;
+        channel::send_descriptor(status, master.as_fd())?;
         if as_console {
             become_console(&terminal)?;
         }

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use super::channel::{self, Failure};
-use super::launch::{Launch, MountOp, NamespaceChoice};
+use super::launch::{Launch, NamespaceChoice};
 use super::start::InitPaper;
 use super::{command, console, mounts};
 use crate::sys;
@@ -16,7 +16,7 @@ use crate::sys;
 /// Name (`argv[0]`) under which main dispatches here.
 pub const STAGE: &str = "coracle-init";
 
-/// Runs the stage: descriptor 3 is the supervisor, 4 the root's tree, the trees of the binds follow.
+/// Runs the stage: descriptor 3 is the supervisor, 4 the root's tree, those of the mounts that bring one follow.
 pub fn main() -> ! {
     let Ok(status) = sys::process::inherited(3).map(UnixStream::from) else { std::process::exit(125) };
     let Err(failure) = init(&status);
@@ -55,8 +55,8 @@ fn init(status: &UnixStream) -> Result<Infallible, Failure> {
 }
 
 fn inherited_trees(launch: &Launch) -> io::Result<(OwnedFd, Vec<OwnedFd>)> {
-    let binds = launch.mounts.iter().filter(|op| matches!(op, MountOp::Bind { .. })).count();
-    let trees = (5..).take(binds).map(sys::process::inherited).collect::<io::Result<_>>()?;
+    let count = launch.mounts.iter().filter(|op| op.brings_tree()).count();
+    let trees = (5..).take(count).map(sys::process::inherited).collect::<io::Result<_>>()?;
     Ok((sys::process::inherited(4)?, trees))
 }
 

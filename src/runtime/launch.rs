@@ -124,6 +124,11 @@ pub enum MountOp {
         /// A missing source becomes a directory (Docker's rule for `-v`).
         create_source: bool,
     },
+    /// A mount that belongs to a namespace of another container which is joined.
+    Borrowed {
+        what: Borrow,
+        target: PathBuf,
+    },
     /// A device of the host; the permission stays the host's.
     Device {
         source: PathBuf,
@@ -137,6 +142,22 @@ pub enum MountOp {
     /// Every device of the host's /dev that is not there yet (`--privileged`); what the user may not
     /// open stays closed.
     AllDevices,
+}
+
+/// What comes with a namespace of another container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Borrow {
+    /// /proc, of the pid namespace.
+    Proc,
+    /// /dev/shm, which Docker counts to the ipc namespace.
+    SharedMemory,
+}
+
+impl MountOp {
+    /// Whether a detached tree that the supervisor opened comes with it.
+    pub fn brings_tree(&self) -> bool {
+        matches!(self, MountOp::Bind { .. } | MountOp::Borrowed { .. })
+    }
 }
 
 /// The seccomp program as one base64 string: as JSON objects it would be ten times as long.

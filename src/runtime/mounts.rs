@@ -36,9 +36,12 @@ pub(super) fn enter(root: BorrowedFd<'_>) -> Result<Host, Failure> {
 }
 
 impl Host {
-    /// Makes the mounts in order; `trees` are the detached ones of the binds, in the same order.
+    /// Makes the mounts in order; `trees` are those of the ones that bring one, in the same order.
     pub fn apply(&self, ops: &[MountOp], trees: Vec<OwnedFd>) -> Result<(), Failure> {
         let mut trees = trees.into_iter();
+        let next = |trees: &mut std::vec::IntoIter<OwnedFd>| {
+            trees.next().ok_or_else(|| Failure::new(Fault::System, "a mount's source is missing"))
+        };
         for op in ops {
             match op {
                 MountOp::FileSystem { fstype, target, flags, data, or_host, optional } => {
@@ -48,10 +51,12 @@ impl Host {
                     }
                 }
                 MountOp::Bind { source, target, .. } => {
-                    let tree = trees
-                        .next()
-                        .ok_or_else(|| Failure::new(Fault::System, "a mount's source is missing"))?;
+                    let tree = next(&mut trees)?;
                     bind(tree.as_fd(), target).map_err(|e| mount_failure(source, target, &e))?;
+                }
+                MountOp::Borrowed { target, .. } => {
+                    let tree = next(&mut trees)?;
+                    bind(tree.as_fd(), target).map_err(|e| mount_failure(target, target, &e))?;
                 }
                 MountOp::Device { source, target, optional } => match self.device(source, target) {
                     Err(error) if !optional => return Err(mount_failure(source, target, &error)),

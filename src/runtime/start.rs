@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use super::channel::{self, Failure, Fault, reason};
-use super::launch::{IdMapping, Launch, MountOp, NamespaceChoice, Namespaces, Process};
+use super::launch::{Borrow, IdMapping, Launch, MountOp, NamespaceChoice, Namespaces, Process};
 use super::{executable, userns};
 use crate::container::spec::Propagation;
 use crate::sys::mount::{self, Propagate};
@@ -37,6 +37,8 @@ pub struct Joins {
     pub pid: Option<OwnedFd>,
     pub network: Option<OwnedFd>,
     pub ipc: Option<OwnedFd>,
+    /// The mount namespace of the container whose `ipc` it is, for its /dev/shm.
+    pub ipc_mounts: Option<OwnedFd>,
     pub uts: Option<OwnedFd>,
 }
 
@@ -129,8 +131,10 @@ fn start_init(
         mount::clone_path(rootfs, true).map_err(|e| Failure::system("opening the root file system", e))?;
     let mut trees = vec![root];
     for op in &launch.mounts {
-        if let MountOp::Bind { .. } = op {
-            trees.push(open_source(op)?);
+        match op {
+            MountOp::Bind { .. } => trees.push(open_source(op)?),
+            MountOp::Borrowed { what, .. } => trees.push(borrow(*what, &joins)?),
+            _ => {}
         }
     }
     let new = new_kinds(&launch.namespaces) | libc::CLONE_NEWUSER | libc::CLONE_NEWNS;
@@ -163,6 +167,47 @@ fn start_init(
     userns::write_map_files(pending.pid(), &launch.uid_map, &launch.gid_map, launch.allow_setgroups)
         .map_err(|e| Failure::system("writing the id maps of the container", e))?;
     finish(pending, ours, theirs, paper)
+}
+
+/// Sends a process to where the mount is, and gets it from there.
+fn borrow(what: Borrow, joins: &Joins) -> Result<OwnedFd, Failure> {
+    let absent = || Failure::new(Fault::System, "the namespace to join is missing");
+    let (namespace, kind) = match what {
+        Borrow::Proc => (&joins.pid, libc::CLONE_NEWPID),
+        Borrow::SharedMemory => (&joins.ipc_mounts, libc::CLONE_NEWNS),
+    };
+    let there = (namespace.as_ref().ok_or_else(absent)?.as_fd(), kind);
+    // A pid namespace is entered by the parent, a mount namespace only by who shares no directory.
+    let (entered, join) = match what {
+        Borrow::Proc => (Some(there), None),
+        Borrow::SharedMemory => (None, Some(there)),
+    };
+    let (ours, theirs) = channel_pair()?;
+    let null = File::open("/dev/null").map_err(|e| Failure::system("opening /dev/null", e))?;
+    let pending = spawn_in(
+        entered.as_slice(),
+        &Spawn {
+            executable: protected_executable()?,
+            argv: &[stage_name(super::borrow::STAGE), stage_name(super::borrow::name(what))],
+            env: &[],
+            new_namespaces: 0,
+            join,
+            unshare: 0,
+            descriptors: &[null.as_fd(), null.as_fd(), null.as_fd(), theirs.as_fd()],
+            empowerment: Empowerment::None,
+        },
+    )?;
+    let (_, pidfd) = pending.proceed().map_err(spawn_failure)?;
+    drop(theirs);
+    let heard = channel::await_start(&ours);
+    reap(&pidfd);
+    heard?.ok_or_else(|| Failure::new(Fault::System, "the container to join has ended"))
+}
+
+/// Waits until a child has ended; somebody else may have reaped it.
+fn reap(child: &OwnedFd) {
+    let ended = rustix::process::WaitIdOptions::EXITED;
+    let _ = rustix::process::waitid(rustix::process::WaitId::PidFd(child.as_fd()), ended);
 }
 
 /// Starts a further process in the container whose first process is behind `init` (a pidfd) and which was
@@ -226,10 +271,7 @@ fn finish(
         (Ok(console), Ok(())) => Ok(Started { pid, pidfd, console }),
         (heard, sent) => {
             let _ = rustix::process::pidfd_send_signal(&pidfd, rustix::process::Signal::KILL);
-            let _ = rustix::process::waitid(
-                rustix::process::WaitId::PidFd(pidfd.as_fd()),
-                rustix::process::WaitIdOptions::EXITED,
-            );
+            reap(&pidfd);
             let lost = |error| Failure::system("sending the plan to the new process", error);
             Err(heard.err().or(sent.err().map(lost)).expect("one of the two failed"))
         }

@@ -22,7 +22,13 @@ pub fn find(config: &Config, store: &ContainerStore, spec: &ContainerSpec) -> Re
         NetworkMode::Container(name) => open(name, "net")?,
         _ => None,
     };
-    Ok(Joins { pid: of(&spec.pid, "pid")?, network, ipc: of(&spec.ipc, "ipc")?, uts: of(&spec.uts, "uts")? })
+    Ok(Joins {
+        pid: of(&spec.pid, "pid")?,
+        network,
+        ipc: of(&spec.ipc, "ipc")?,
+        ipc_mounts: of(&spec.ipc, "mnt")?,
+        uts: of(&spec.uts, "uts")?,
+    })
 }
 
 /// The namespace of a running container. The process that has it is asked for twice, before and after

@@ -81,6 +81,19 @@ pub fn mount(fstype: &CStr, target: &Path, flags: u64, data: &CStr) -> io::Resul
     Ok(rustix::mount::mount(fstype, target, fstype, flags, data)?)
 }
 
+/// A /proc of the pid namespace the caller is in, attached nowhere, without setuid, devices and programs.
+/// Needs CAP_SYS_ADMIN in the user namespace that owns the pid namespace, and in the caller's mount
+/// namespace a /proc of which nothing is hidden (fsmount(2), kernel 5.2).
+pub fn proc_tree() -> io::Result<OwnedFd> {
+    use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
+    let context = rustix::mount::fsopen(c"proc", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    rustix::mount::fsconfig_create(context.as_fd())?;
+    let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID
+        | MountAttrFlags::MOUNT_ATTR_NODEV
+        | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    Ok(rustix::mount::fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)?)
+}
+
 /// Makes the mount tree of `root` (a descriptor of a mount's root) the root directory of this process and
 /// its mount namespace. Returns the old root, which stays mounted on top of it until `detach`.
 pub fn pivot(root: BorrowedFd<'_>) -> io::Result<OwnedFd> {

@@ -5,7 +5,7 @@ use crate::container::spec::{Bytes, DeviceSpec, MountKind, MountSpec, Propagatio
 use crate::container::{ContainerId, ContainerName};
 use crate::digest::Digest;
 use crate::image::PinnedImage;
-use crate::runtime::launch::MountOp;
+use crate::runtime::launch::{Borrow, MountOp};
 
 fn line(inside: u32, outside: u32, count: u32) -> IdMapping {
     IdMapping { inside, outside, count }
@@ -206,6 +206,7 @@ fn place(op: &MountOp) -> &Path {
     match op {
         MountOp::FileSystem { target, .. }
         | MountOp::Bind { target, .. }
+        | MountOp::Borrowed { target, .. }
         | MountOp::Device { target, .. } => target,
         MountOp::Symlink { path, .. } => path,
         MountOp::AllDevices => Path::new("/dev"),
@@ -365,19 +366,33 @@ fn namespaces_of_the_host_bring_its_file_systems() {
         ipc: NamespaceMode::Host,
         ..ContainerSpec::default()
     });
-    for (target, expected) in [("/proc", false), ("/sys", true), ("/dev/shm", false), ("/dev/mqueue", false)]
-    {
+    for (target, expected) in [("/proc", false), ("/sys", true), ("/dev/shm", false)] {
         let Some(MountOp::Bind { source, read_only, recursive: true, .. }) = find(&host, target) else {
             panic!("{target}")
         };
         assert_eq!((source.as_path(), *read_only), (Path::new(target), expected));
     }
+    // Not every host has one.
+    assert!(matches!(
+        find(&host, "/dev/mqueue"),
+        Some(MountOp::FileSystem { or_host: true, optional: true, .. })
+    ));
     assert!(host.sysctls.is_empty());
     let classic = HostFacts { cgroup_unified: false, ..many_ids() };
     let launch = planned_on(&classic, &image(), isolated()).unwrap();
     assert!(
         matches!(find(&launch, "/sys/fs/cgroup"), Some(MountOp::FileSystem { fstype, .. }) if fstype == "tmpfs")
     );
+}
+
+#[test]
+fn namespaces_of_a_container_bring_its_file_systems() {
+    let other = || NamespaceMode::Container("other".to_owned());
+    let launch = planned(ContainerSpec { pid: other(), ipc: other(), ..isolated() });
+    assert_eq!(launch.namespaces.pid, NamespaceChoice::Join);
+    for (path, expected) in [("/proc", Borrow::Proc), ("/dev/shm", Borrow::SharedMemory)] {
+        assert!(matches!(find(&launch, path), Some(MountOp::Borrowed { what, .. }) if *what == expected));
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use super::super::launch::{IdMapping, MountOp, NamespaceChoice, Namespaces};
+use super::super::launch::{Borrow, IdMapping, MountOp, NamespaceChoice, Namespaces};
 use super::{PlanError, PlanInput, absolute};
 use crate::container::spec::{Bytes, DeviceSpec, MountKind, MountSpec, Propagation};
 use crate::sys::namespace::lookup;
@@ -92,6 +92,7 @@ fn target(op: &MountOp) -> &Path {
     match op {
         MountOp::FileSystem { target, .. }
         | MountOp::Bind { target, .. }
+        | MountOp::Borrowed { target, .. }
         | MountOp::Device { target, .. }
         | MountOp::Symlink { path: target, .. } => target,
         MountOp::AllDevices => Path::new("/dev"),
@@ -130,14 +131,19 @@ fn host_bind(path: &str, read_only: bool) -> MountOp {
     }
 }
 
+fn borrowed(what: Borrow, target: &str) -> MountOp {
+    MountOp::Borrowed { what, target: PathBuf::from(target) }
+}
+
 fn kernel_mounts(input: &PlanInput<'_>, namespaces: &Namespaces, gid_map: &[IdMapping]) -> Vec<MountOp> {
     let spec = &input.record.spec;
     let sys_flags = if spec.privileged { QUIET } else { QUIET | RDONLY };
     let mut ops = Vec::new();
     ops.push(match namespaces.pid {
         NamespaceChoice::New => file_system("proc", "/proc", QUIET, "").or_host(),
-        // A proc of a pid namespace that is not ours is refused.
-        NamespaceChoice::Inherit | NamespaceChoice::Join => host_bind("/proc", false),
+        // A proc of a pid namespace that is not the container's own is refused to it.
+        NamespaceChoice::Inherit => host_bind("/proc", false),
+        NamespaceChoice::Join => borrowed(Borrow::Proc, "/proc"),
     });
     ops.push(file_system("tmpfs", "/dev", NOSUID | libc::MS_STRICTATIME, "mode=755,size=65536k"));
     ops.extend(DEVICES.iter().map(|name| {
@@ -161,14 +167,16 @@ fn kernel_mounts(input: &PlanInput<'_>, namespaces: &Namespaces, gid_map: &[IdMa
         // The hierarchies of v1 cannot be delegated to an ordinary user: nothing to see in them.
         (false, _) => file_system("tmpfs", "/sys/fs/cgroup", QUIET | RDONLY, "mode=755,size=4k").optional(),
     });
-    if namespaces.ipc == NamespaceChoice::Inherit {
-        ops.push(host_bind("/dev/shm", false));
-        ops.push(host_bind("/dev/mqueue", false));
-    } else {
-        let size = spec.shm_size.map_or(DEFAULT_SHM, |bytes| bytes.0);
-        ops.push(file_system("mqueue", "/dev/mqueue", QUIET, "").optional());
-        ops.push(file_system("tmpfs", "/dev/shm", QUIET, &format!("mode=1777,size={size}")));
-    }
+    // The host's where the namespace is; there may be none.
+    ops.push(file_system("mqueue", "/dev/mqueue", QUIET, "").or_host().optional());
+    ops.push(match namespaces.ipc {
+        NamespaceChoice::Inherit => host_bind("/dev/shm", false),
+        NamespaceChoice::Join => borrowed(Borrow::SharedMemory, "/dev/shm"),
+        NamespaceChoice::New => {
+            let size = spec.shm_size.map_or(DEFAULT_SHM, |bytes| bytes.0);
+            file_system("tmpfs", "/dev/shm", QUIET, &format!("mode=1777,size={size}"))
+        }
+    });
     ops
 }
 
