@@ -88,7 +88,15 @@ fn follow(
         // Asked before reading: what was written while it lived is then read after.
         let alive = is_alive();
         if lines.is_none() {
-            lines = open_if_there(path)?.map(Lines::new);
+            // The log has just been begun; it may have been rotated since.
+            for file in open_all(path)? {
+                if let Some(older) = &mut lines
+                    && !older.drain(handle)?
+                {
+                    return Ok(());
+                }
+                lines = Some(Lines::new(file));
+            }
         }
         if let Some(current) = &mut lines {
             if !current.drain(handle)? {
@@ -132,13 +140,18 @@ fn open_all(path: &Path) -> io::Result<Vec<File>> {
     // second copy is recognised by its inode.
     let mut files: Vec<File> = Vec::new();
     let mut seen = Vec::new();
+    let mut missing = 0;
     for n in 0.. {
         let Some(file) = open_if_there(&rotated(path, n))? else {
-            if n == 0 {
-                continue;
+            // A rotation renames from the oldest on, and leaves a hole that moves towards the newest: what
+            // was there is behind it now. A second one may have begun.
+            missing += 1;
+            if missing > 2 {
+                break;
             }
-            break;
+            continue;
         };
+        missing = 0;
         let inode = file.metadata()?.ino();
         if !seen.contains(&inode) {
             seen.push(inode);
