@@ -1,10 +1,9 @@
 //! `attach`.
 
 use super::failure::{Failure, Result};
-use super::run::{check_tty, detach_keys, status_of};
+use super::run::{attachment, status_of};
 use super::verb::{Context, Verb};
 use crate::container::State;
-use crate::engine::container::AttachOptions;
 
 #[derive(Debug, clap::Args)]
 pub struct Attach {
@@ -35,19 +34,8 @@ impl Verb for Attach {
         }
         let spec = &view.record.spec;
         let stdin = !self.no_stdin && spec.stdin_open;
-        if stdin && spec.tty {
-            check_tty()?;
-        }
-        let client = context.client_config()?;
-        let keys = detach_keys(self.detach_keys.as_deref(), client.detach_keys.as_deref());
-        let keys = keys.map_err(Failure::new)?;
-        let options = AttachOptions {
-            stdin,
-            stdout: true,
-            stderr: true,
-            detach_keys: (spec.tty && stdin).then_some(keys),
-            forward_signals: self.sig_proxy && !spec.tty,
-        };
+        let proxy = self.sig_proxy;
+        let options = attachment(context, spec.tty, stdin, proxy, self.detach_keys.as_deref())?;
         Ok(status_of(&engine.attach(&view.record.id, &options)?))
     }
 }

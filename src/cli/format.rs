@@ -35,6 +35,16 @@ pub fn template_failure(error: TemplateError) -> Failure {
     Failure::new(format!("template parsing error: {error}"))
 }
 
+/// `--format` of commands that show one object and by default a text of their own: nothing means that.
+pub fn object_template(format: Option<&str>) -> Result<Option<Template>> {
+    let text = match format.unwrap_or_default() {
+        "" => return Ok(None),
+        "json" => "{{json .}}",
+        text => text,
+    };
+    Template::parse(text).map(Some).map_err(|e| Failure { status: 64, ..template_failure(e) })
+}
+
 impl Format {
     /// `format` as typed (nothing and `table` alone mean `default`, a table's template).
     pub fn parse(format: &str, default: &str) -> Result<Format> {

@@ -2,10 +2,10 @@
 
 use serde_json::{Value as Json, json};
 
-use super::failure::{Failure, Result};
-use super::format::{HELP_OF_OBJECTS, template_failure};
+use super::failure::Result;
+use super::format::{HELP_OF_OBJECTS, object_template, template_failure};
 use super::ui;
-use super::ui::template::{Template, Unknown, Value};
+use super::ui::template::{Unknown, Value};
 use super::ui::units::binary_size;
 use super::verb::{Context, Verb};
 use crate::container::State;
@@ -24,15 +24,7 @@ impl Verb for Info {
     const ABOUT: &'static str = "Display system-wide information";
 
     fn run(self, context: &Context) -> Result<u8> {
-        let template = match self.format.as_deref().unwrap_or_default() {
-            "" => None,
-            "json" => Some("{{json .}}"),
-            text => Some(text),
-        };
-        let template = template
-            .map(Template::parse)
-            .transpose()
-            .map_err(|e| Failure { status: 64, ..template_failure(e) })?;
+        let template = object_template(self.format.as_deref())?;
         let engine = context.engine()?;
         let facts = engine.facts();
         let counts = Counts::of(&engine)?;

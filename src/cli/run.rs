@@ -115,6 +115,29 @@ pub fn check_tty() -> Result<()> {
     if terminal::stdin_is_terminal() { Ok(()) } else { Err(Failure::new("the input device is not a TTY")) }
 }
 
+/// How `attach` and `start -a` take part in a container: with all of its output. Signals go to it unless it
+/// has a terminal, whose keys say the same.
+pub fn attachment(
+    context: &Context,
+    tty: bool,
+    stdin: bool,
+    sig_proxy: bool,
+    keys: Option<&str>,
+) -> Result<AttachOptions> {
+    if stdin && tty {
+        check_tty()?;
+    }
+    let client = context.client_config()?;
+    let keys = detach_keys(keys, client.detach_keys.as_deref()).map_err(Failure::new)?;
+    Ok(AttachOptions {
+        stdin,
+        stdout: true,
+        stderr: true,
+        detach_keys: (tty && stdin).then_some(keys),
+        forward_signals: sig_proxy && !tty,
+    })
+}
+
 /// The flag, else the client's configuration, else ctrl-p ctrl-q.
 pub fn detach_keys(flag: Option<&str>, configured: Option<&str>) -> Result<Vec<u8>, String> {
     match flag.or(configured).filter(|keys| !keys.is_empty()) {

@@ -1,11 +1,10 @@
 //! `start`.
 
 use super::failure::{Failure, Result};
-use super::run::{check_tty, detach_keys, status_of};
+use super::run::{attachment, status_of};
 use super::ui;
 use super::verb::{Context, Verb};
 use crate::container::State;
-use crate::engine::container::AttachOptions;
 
 #[derive(Debug, clap::Args)]
 pub struct Start {
@@ -67,19 +66,7 @@ impl Start {
         let view = engine.find(name)?;
         let spec = &view.record.spec;
         let stdin = self.interactive && spec.stdin_open;
-        if stdin && spec.tty {
-            check_tty()?;
-        }
-        let client = context.client_config()?;
-        let keys = detach_keys(self.detach_keys.as_deref(), client.detach_keys.as_deref());
-        let keys = keys.map_err(Failure::new)?;
-        let options = AttachOptions {
-            stdin,
-            stdout: true,
-            stderr: true,
-            detach_keys: (spec.tty && stdin).then_some(keys),
-            forward_signals: !spec.tty,
-        };
+        let options = attachment(context, spec.tty, stdin, true, self.detach_keys.as_deref())?;
         let attached = if matches!(view.state, State::Running { .. }) {
             engine.attach(&view.record.id, &options)?
         } else {

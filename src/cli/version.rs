@@ -2,10 +2,10 @@
 
 use serde_json::{Value as Json, json};
 
-use super::failure::{Failure, Result};
-use super::format::{HELP_OF_OBJECTS, template_failure};
+use super::failure::Result;
+use super::format::{HELP_OF_OBJECTS, object_template, template_failure};
 use super::ui;
-use super::ui::template::{Template, Unknown, Value};
+use super::ui::template::{Unknown, Value};
 use super::verb::{Context, Verb};
 use crate::engine::system::Facts;
 
@@ -27,15 +27,7 @@ impl Verb for Version {
     const ABOUT: &'static str = "Show the coracle version information";
 
     fn run(self, context: &Context) -> Result<u8> {
-        let template = match self.format.as_deref().unwrap_or_default() {
-            "" => None,
-            "json" => Some("{{json .}}"),
-            text => Some(text),
-        };
-        let template = template
-            .map(Template::parse)
-            .transpose()
-            .map_err(|e| Failure { status: 64, ..template_failure(e) })?;
+        let template = object_template(self.format.as_deref())?;
         let facts = context.engine()?.facts();
         // By the name of Docker it is asked for Docker's version, by its own name for its own.
         let version = if context.program == "coracle" { env!("CARGO_PKG_VERSION") } else { DOCKER_VERSION };

@@ -229,3 +229,18 @@ pub struct ExecSpec {
     pub privileged: bool,
     pub detach: bool,
 }
+
+/// Whether a sysctl belongs to a namespace, and so to a container alone (Docker's opts.ValidateSysctl).
+pub fn is_namespaced_sysctl(name: &str) -> bool {
+    const IPC: [&str; 8] = [
+        "kernel.msgmax",
+        "kernel.msgmnb",
+        "kernel.msgmni",
+        "kernel.sem",
+        "kernel.shmall",
+        "kernel.shmmax",
+        "kernel.shmmni",
+        "kernel.shm_rmid_forced",
+    ];
+    name.starts_with("net.") || name.starts_with("fs.mqueue.") || IPC.contains(&name)
+}

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use crate::cli::ui::units::go_int;
-use crate::container::spec::{DeviceSpec, Ulimit};
+use crate::container::spec::{DeviceSpec, Ulimit, is_namespaced_sysctl};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
@@ -79,25 +79,12 @@ pub fn dns_search(text: &str) -> Result<String, String> {
     }
 }
 
-/// Sysctls that have a namespace of their own.
-const SYSCTLS: &[&str] = &[
-    "kernel.msgmax",
-    "kernel.msgmnb",
-    "kernel.msgmni",
-    "kernel.sem",
-    "kernel.shmall",
-    "kernel.shmmax",
-    "kernel.shmmni",
-    "kernel.shm_rmid_forced",
-];
-
 pub fn sysctl(text: &str) -> Result<(String, String), String> {
     let refused = || Err(format!("sysctl '{text}' is not allowed"));
     let Some((key, value)) = text.split_once('=') else { return refused() };
-    if SYSCTLS.contains(&key) || key.starts_with("net.") || key.starts_with("fs.mqueue.") {
-        Ok((key.to_owned(), value.to_owned()))
-    } else {
-        refused()
+    match is_namespaced_sysctl(key) {
+        true => Ok((key.to_owned(), value.to_owned())),
+        false => refused(),
     }
 }
 

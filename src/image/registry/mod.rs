@@ -10,7 +10,10 @@ mod session;
 #[cfg(test)]
 mod tests;
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use self::credentials::Sources;
@@ -68,4 +71,33 @@ fn runtime() -> Result<tokio::runtime::Runtime, RegistryError> {
         .enable_all()
         .build()
         .map_err(RegistryError::Runtime)
+}
+
+/// Works through a queue with some threads. The first failure ends the others, who look at the flag.
+fn at_once<T: Send>(
+    threads: usize,
+    queue: VecDeque<T>,
+    work: impl Fn(T, &AtomicBool) -> Result<(), RegistryError> + Sync,
+) -> Result<(), RegistryError> {
+    let threads = threads.min(queue.len());
+    let queue = Mutex::new(queue);
+    let failure: Mutex<Option<RegistryError>> = Mutex::default();
+    let stop = AtomicBool::new(false);
+    let next = || queue.lock().expect("no worker panics").pop_front();
+    let worker = || {
+        while !stop.load(Ordering::Relaxed)
+            && let Some(item) = next()
+        {
+            if let Err(error) = work(item, &stop) {
+                stop.store(true, Ordering::Relaxed);
+                failure.lock().expect("no worker panics").get_or_insert(error);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(worker);
+        }
+    });
+    failure.into_inner().expect("no worker panics").map_or(Ok(()), Err)
 }

@@ -4,15 +4,15 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 
 use futures_util::StreamExt;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::session::{Access, Session};
-use super::{RegistryError, Settings, runtime};
+use super::{RegistryError, Settings, at_once, runtime};
 use crate::digest::Digest;
 use crate::image::manifest::{Descriptor, Document, Manifest, ManifestError, SIZE_MAX};
 use crate::image::progress::{Progress, Step};
@@ -216,27 +216,9 @@ impl Pull<'_> {
                 queue.push_back((*id, *descriptor));
             }
         }
-        let workers = self.session.settings.parallel.min(queue.len());
-        let queue = Mutex::new(queue);
-        let failure: Mutex<Option<RegistryError>> = Mutex::new(None);
-        let stop = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            for _ in 0..workers {
-                scope.spawn(|| {
-                    loop {
-                        let next = queue.lock().expect("no worker panics").pop_front();
-                        let Some((id, descriptor)) = next.filter(|_| !stop.load(Ordering::Relaxed)) else {
-                            return;
-                        };
-                        if let Err(error) = self.layer(&id, descriptor, &stop) {
-                            stop.store(true, Ordering::Relaxed);
-                            failure.lock().expect("no worker panics").get_or_insert(error);
-                        }
-                    }
-                });
-            }
-        });
-        failure.into_inner().expect("no worker panics").map_or(Ok(()), Err)
+        at_once(self.session.settings.parallel, queue, |(id, descriptor), stop| {
+            self.layer(&id, descriptor, stop)
+        })
     }
 
     fn layer(&self, id: &DiffId, descriptor: &Descriptor, stop: &AtomicBool) -> Result<(), RegistryError> {

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::session::{Access, Session};
-use super::{RegistryError, Settings, runtime};
+use super::{RegistryError, Settings, at_once, runtime};
 use crate::digest::Digest;
 use crate::image::manifest::{DOCKER_LAYER_GZIP, Descriptor, Manifest, OCI_LAYER_GZIP};
 use crate::image::progress::{Progress, Step};
@@ -104,33 +104,12 @@ impl Push<'_> {
                 queue.push_back(pair);
             }
         }
-        let workers = self.session.settings.parallel.min(queue.len());
-        let queue = Mutex::new(queue);
         let done: Mutex<BTreeMap<DiffId, Descriptor>> = Mutex::default();
-        let failure: Mutex<Option<RegistryError>> = Mutex::default();
-        let stop = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            for _ in 0..workers {
-                scope.spawn(|| {
-                    loop {
-                        let next = queue.lock().expect("no worker panics").pop_front();
-                        let Some((id, descriptor)) = next.filter(|_| !stop.load(Ordering::Relaxed)) else {
-                            return;
-                        };
-                        match self.layer(&id, descriptor, &stop) {
-                            Ok(there) => drop(done.lock().expect("no worker panics").insert(id, there)),
-                            Err(error) => {
-                                stop.store(true, Ordering::Relaxed);
-                                failure.lock().expect("no worker panics").get_or_insert(error);
-                            }
-                        }
-                    }
-                });
-            }
-        });
-        if let Some(error) = failure.into_inner().expect("no worker panics") {
-            return Err(error);
-        }
+        at_once(self.session.settings.parallel, queue, |(id, descriptor), stop| {
+            let there = self.layer(&id, descriptor, stop)?;
+            done.lock().expect("no worker panics").insert(id, there);
+            Ok(())
+        })?;
         let done = done.into_inner().expect("no worker panics");
         Ok(image.layers.iter().filter_map(|id| done.get(id).cloned()).collect())
     }

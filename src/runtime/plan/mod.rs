@@ -11,7 +11,9 @@ use super::capability;
 use super::launch::{IdMapping, Launch, NamespaceChoice, Namespaces, Process, Rlimit};
 use super::seccomp;
 
-use crate::container::spec::{NamespaceMode, NetworkMode, SeccompChoice, Ulimit, UserNamespaceMode};
+use crate::container::spec::{
+    NamespaceMode, NetworkMode, SeccompChoice, Ulimit, UserNamespaceMode, is_namespaced_sysctl,
+};
 use crate::container::{ContainerRecord, ContainerSpec};
 use crate::image::config::RunConfig;
 use crate::sys;
@@ -373,23 +375,10 @@ fn split(line: IdMapping, parent: &[IdMapping]) -> impl Iterator<Item = IdMappin
     })
 }
 
-/// Sysctls of the IPC namespace, besides fs.mqueue.*.
-const IPC_SYSCTLS: [&str; 8] = [
-    "kernel.msgmax",
-    "kernel.msgmnb",
-    "kernel.msgmni",
-    "kernel.sem",
-    "kernel.shmall",
-    "kernel.shmmax",
-    "kernel.shmmni",
-    "kernel.shm_rmid_forced",
-];
-
 /// What Docker allows (its opts.ValidateSysctl): only what belongs to a namespace.
 fn check_sysctl(name: &str) -> Result<(), PlanError> {
-    let ours = name.starts_with("net.") || name.starts_with("fs.mqueue.") || IPC_SYSCTLS.contains(&name);
     let strange = name.contains('/') || name.split('.').any(str::is_empty);
-    match ours && !strange {
+    match is_namespaced_sysctl(name) && !strange {
         true => Ok(()),
         false => Err(PlanError::Invalid(format!("sysctl '{name}' is not allowed"))),
     }
