@@ -13,6 +13,7 @@
 //! Only the container's supervisor writes here; who inspects or removes an upper holds the container's
 //! lock or knows it stopped. Files may belong to subordinate ids, so removing happens inside U.
 
+use std::ffi::CString;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -27,6 +28,7 @@ use super::OverlayError;
 use super::copy;
 use super::lower::Lower;
 use crate::layer::EntryId;
+use crate::sys::tree;
 
 /// overlayfs's attribute for an opaque directory (mount option `userxattr`).
 pub const OPAQUE: &str = "user.overlay.opaque";
@@ -186,55 +188,9 @@ pub fn written_size(container: &Path) -> u64 {
     total
 }
 
-/// Beyond this depth a directory is moved up before it is emptied: a tree can be deeper than there are
-/// descriptors.
-const DEPTH: usize = 64;
-
 /// Removes `name` below `parent` with everything in it, never following a link.
 pub fn remove_tree(parent: &OwnedFd, name: &[u8]) -> io::Result<()> {
-    match rustix::fs::unlinkat(parent, name, AtFlags::empty()) {
-        Ok(()) | Err(Errno::NOENT) => return Ok(()),
-        Err(Errno::ISDIR | Errno::PERM) => {}
-        Err(errno) => return Err(errno.into()),
-    }
-    let top = open_to_empty(parent, name)?;
-    let mut moved = 0;
-    empty(&top, &top, 0, &mut moved)?;
-    Ok(rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)?)
-}
-
-fn empty(top: &OwnedFd, directory: &OwnedFd, depth: usize, moved: &mut u64) -> io::Result<()> {
-    loop {
-        let names = list(directory)?;
-        if names.is_empty() {
-            return Ok(());
-        }
-        for name in names {
-            match rustix::fs::unlinkat(directory, &*name, AtFlags::empty()) {
-                Ok(()) | Err(Errno::NOENT) => continue,
-                Err(Errno::ISDIR | Errno::PERM) => {}
-                Err(errno) => return Err(errno.into()),
-            }
-            if depth == DEPTH {
-                *moved += 1;
-                rustix::fs::renameat(directory, &*name, top, format!(".removed.{moved}"))?;
-                continue;
-            }
-            empty(top, &open_to_empty(directory, &name)?, depth + 1, moved)?;
-            rustix::fs::unlinkat(directory, &*name, AtFlags::REMOVEDIR)?;
-        }
-        if depth > 0 {
-            return Ok(());
-        }
-        // What was moved here from further down is the next round's work.
-    }
-}
-
-/// Opens a directory that is to be emptied, whatever its mode.
-fn open_to_empty(parent: &OwnedFd, name: &[u8]) -> io::Result<OwnedFd> {
-    // Root in U passes any mode; the owner alone does not. What is no directory fails in the open.
-    let _ = rustix::fs::chmodat(parent, name, Mode::RWXU, AtFlags::empty());
-    Ok(open_directory(parent, name)?)
+    Ok(tree::remove_at(parent.as_fd(), &CString::new(name)?)?)
 }
 
 /// The names in a directory, without the dots.

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::container::store::{Removal, remove_tree};
 use crate::overlay;
 use crate::runtime::userns;
+use crate::sys::tree::{Removal, remove_tree};
 use crate::sys::{process, socket};
 
 /// Name (`argv[0]`) under which main dispatches here.

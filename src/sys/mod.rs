@@ -2,7 +2,7 @@
 //! call, libc last. A wrapper takes and returns owned types.
 #![allow(unsafe_code)]
 
-pub mod file; // atomic replacement, safe resolution below a directory
+pub mod file; // atomic replacement
 pub mod lock; // OFD locks: who is alive, who may write
 pub mod memory; // what the allocator keeps
 pub mod mmap; // read-only maps of files
@@ -13,3 +13,4 @@ pub mod seccomp; // loading filters
 pub mod signal; // masks, signalfd, names and numbers
 pub mod socket; // unix sockets that carry descriptors
 pub mod terminal; // ptys, raw mode, window sizes
+pub mod tree; // removing directory trees

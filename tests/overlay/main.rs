@@ -17,10 +17,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use coracle::container::spec::OverlayChoice;
-use coracle::container::store::{Removal, remove_tree};
 use coracle::layer::DiffId;
 use coracle::layer::store::{Expected, LayerStore};
 use coracle::overlay::{self, MappedRange, Mode, OverlayError, Plan, Rootfs};
+use coracle::sys::tree::{Removal, remove_tree};
 
 const INSIDE: &str = "CORACLE_TEST_INSIDE";
 const DEADLINE: Duration = Duration::from_secs(120);

@@ -23,8 +23,6 @@
 //! a name counts when the container it points to has that name in its record, or is being changed at
 //! this moment; any other is a leftover and is taken over, under the lock `names/.lock`.
 
-mod tree;
-
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -38,8 +36,7 @@ use super::{ContainerId, ContainerName, ContainerRecord, Exit, State, StateFile,
 use crate::config::Config;
 use crate::sys::file::{self, Durability};
 use crate::sys::lock::{self, Byte, OfdLock};
-
-pub use tree::{Removal, remove_tree};
+use crate::sys::tree::{Removal, remove_tree};
 
 /// The byte that a supervisor holds.
 pub const ALIVE: Byte = Byte(0);

@@ -1,6 +1,6 @@
-//! Removing a container's directory tree, whatever the container did to it.
+//! Removing a directory tree, whatever a container did to it.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -30,22 +30,38 @@ pub fn remove_tree(path: &Path) -> io::Result<Removal> {
         other => other?,
     };
     let name = CString::new(name.as_encoded_bytes())?;
-    match remove_directory(parent.as_fd(), &name) {
-        Ok(()) | Err(Errno::NOENT) => Ok(Removal::Done),
+    match remove_at(parent.as_fd(), &name) {
+        Ok(()) => Ok(Removal::Done),
         Err(Errno::ACCESS | Errno::PERM) => Ok(Removal::NeedsNamespace),
         Err(error) => Err(error.into()),
     }
 }
 
-fn remove_directory(parent: BorrowedFd<'_>, name: &CString) -> Result<(), Errno> {
-    let top = open_forced(parent, name)?;
-    let mut moved = 0;
-    empty(top.as_fd(), top.as_fd(), 0, &mut moved)?;
-    unlinkat(parent, name, AtFlags::REMOVEDIR)
+/// Removes what `name` is in `parent`, a directory with everything in it. Not there is done. Others may
+/// be removing the same.
+pub fn remove_at(parent: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
+    match unlinkat(parent, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => return Ok(()),
+        Err(Errno::ISDIR) => {}
+        Err(error) => return Err(error),
+    }
+    let top = match open_forced(parent, name) {
+        Err(Errno::NOENT) => return Ok(()),
+        top => top?,
+    };
+    empty(top.as_fd(), top.as_fd(), 0, &mut 0)?;
+    done_or_gone(unlinkat(parent, name, AtFlags::REMOVEDIR))
+}
+
+fn done_or_gone(result: Result<(), Errno>) -> Result<(), Errno> {
+    match result {
+        Err(Errno::NOENT) => Ok(()),
+        other => other,
+    }
 }
 
 /// Opens a directory for reading; one of ours that forbids it (mode 0) is opened up first.
-fn open_forced(parent: BorrowedFd<'_>, name: &CString) -> Result<OwnedFd, Errno> {
+fn open_forced(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     match openat(parent, name, flags, Mode::empty()) {
         Err(Errno::ACCESS) => {
@@ -59,46 +75,68 @@ fn open_forced(parent: BorrowedFd<'_>, name: &CString) -> Result<OwnedFd, Errno>
 
 fn empty(directory: BorrowedFd<'_>, top: BorrowedFd<'_>, depth: usize, moved: &mut u32) -> Result<(), Errno> {
     loop {
-        let before = *moved;
-        for entry in Dir::read_from(directory)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            if matches!(name.to_bytes(), b"." | b"..") {
-                continue;
-            }
-            let name = name.to_owned();
-            if entry.file_type() != FileType::Directory {
+        let entries = list(directory)?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        for (name, kind) in entries {
+            if kind != FileType::Directory {
                 match unlink_forced(directory, &name, AtFlags::empty()) {
-                    Ok(()) | Err(Errno::NOENT) => continue,
                     // A file system that does not tell types.
                     Err(Errno::ISDIR) => {}
-                    Err(error) => return Err(error),
+                    result => {
+                        done_or_gone(result)?;
+                        continue;
+                    }
                 }
             }
             if depth >= MAX_DEPTH {
                 *moved += 1;
-                let up = CString::new(format!(".coracle-deep-{moved}")).expect("no NUL in it");
-                renameat(directory, &name, top, &up)?;
+                move_up(directory, &name, top, *moved)?;
                 continue;
             }
-            {
-                let child = open_forced(directory, &name)?;
-                empty(child.as_fd(), top, depth + 1, moved)?;
+            match open_forced(directory, &name) {
+                Err(Errno::NOENT) => continue,
+                child => empty(child?.as_fd(), top, depth + 1, moved)?,
             }
-            match unlink_forced(directory, &name, AtFlags::REMOVEDIR) {
-                Ok(()) | Err(Errno::NOENT) => {}
-                Err(error) => return Err(error),
-            }
+            done_or_gone(unlink_forced(directory, &name, AtFlags::REMOVEDIR))?;
         }
-        // What was moved up arrives in the top while it is being read, and may have been missed.
-        if depth > 0 || *moved == before {
+        // What was moved to the top meanwhile is its next round's work.
+        if depth > 0 {
             return Ok(());
         }
     }
 }
 
+/// Names and types, without the dots. Read before anything is removed: what readdir(3) returns of a
+/// directory that changes meanwhile is anybody's guess.
+fn list(directory: BorrowedFd<'_>) -> Result<Vec<(CString, FileType)>, Errno> {
+    let mut entries = Vec::new();
+    for entry in Dir::read_from(directory)? {
+        let entry = entry?;
+        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            entries.push((entry.file_name().to_owned(), entry.file_type()));
+        }
+    }
+    Ok(entries)
+}
+
+fn move_up(directory: BorrowedFd<'_>, name: &CStr, top: BorrowedFd<'_>, number: u32) -> Result<(), Errno> {
+    let up = CString::new(format!(".coracle-deep-{number}")).expect("no NUL in it");
+    match renameat(directory, name, top, &up) {
+        Err(Errno::ACCESS) => {
+            // A directory that moves is written to as well: its `..` changes.
+            chmodat(directory, name, Mode::RWXU, AtFlags::empty())?;
+            rustix::fs::fchmod(directory, Mode::RWXU)?;
+            rustix::fs::fchmod(top, Mode::RWXU)?;
+            renameat(directory, name, top, &up)
+        }
+        other => other,
+    }
+}
+
 /// Unlinks; a directory of ours without write permission gets it first.
-fn unlink_forced(directory: BorrowedFd<'_>, name: &CString, flags: AtFlags) -> Result<(), Errno> {
+fn unlink_forced(directory: BorrowedFd<'_>, name: &CStr, flags: AtFlags) -> Result<(), Errno> {
     match unlinkat(directory, name, flags) {
         Err(Errno::ACCESS) => {
             rustix::fs::fchmod(directory, Mode::RWXU)?;
