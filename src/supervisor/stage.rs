@@ -26,7 +26,7 @@ use crate::runtime::{
 use crate::runtime::{Started, Stdio};
 use crate::sys::file::Durability;
 use crate::sys::signal::{self, SignalFd, SignalSet};
-use crate::sys::{lock, memory, process, socket};
+use crate::sys::{lock, memory, namespace, process, socket};
 
 impl From<PlanError> for Failure {
     fn from(error: PlanError) -> Failure {
@@ -203,8 +203,7 @@ impl Stage {
             network,
         })?;
 
-        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS)
-            .map_err(|e| failed("unsharing the mount namespace")(e.into()))?;
+        namespace::unshare_mounts().map_err(failed("unsharing the mount namespace"))?;
         // Nothing gets out, but what the host mounts arrives: volumes with `rslave` show it.
         mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
             .map_err(|e| failed("separating the mounts from the host's")(e.into()))?;

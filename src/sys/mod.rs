@@ -1,5 +1,5 @@
-//! Safe wrappers over system calls; the only home of `unsafe`. rustix first, nix where it lacks a
-//! call, libc last. A wrapper takes and returns owned types.
+//! Safe wrappers over system calls; the only home of `unsafe`. rustix first, libc where it
+//! lacks a call. A wrapper takes and returns owned types.
 #![allow(unsafe_code)]
 
 pub mod file; // atomic replacement

@@ -55,6 +55,13 @@ pub fn join(fd: BorrowedFd<'_>, kinds: i32) -> io::Result<()> {
     if unsafe { libc::setns(fd.as_raw_fd(), kinds) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Gives this process, which must have a single thread, a mount namespace of its own.
+pub fn unshare_mounts() -> io::Result<()> {
+    // SAFETY: plain numbers. CLONE_NEWNS gives the thread a file system context of its own, which
+    // only matters to threads that there are none of.
+    if unsafe { libc::unshare(libc::CLONE_NEWNS) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Sets the loopback interface of this network namespace up; the kernel gives it 127.0.0.1 and ::1 then.
 pub fn raise_loopback() -> io::Result<()> {
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
