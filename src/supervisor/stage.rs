@@ -14,7 +14,7 @@ use super::server::{DEFAULT_WINDOW, Machine, Server, Settings, exit_of};
 use super::session::{Session, Wanted};
 use super::{files, joins, paper::Paper};
 use crate::container::spec::{ExecSpec, LogDriver, NetworkMode, OverlayChoice};
-use crate::container::store::{self, ALIVE, CHANGE, ContainerStore};
+use crate::container::store::{self, ALIVE, CHANGE, ContainerStore, Withdrawn};
 use crate::container::{ContainerRecord, Exit, StateFile};
 use crate::image::ImageStore;
 use crate::logs::json_file;
@@ -316,16 +316,20 @@ impl Stage {
     /// Unmounting an overlay that is not volatile writes back all of the file system that the upper lies on
     /// (8 to 330 ms measured). Clients do not wait for that: they are told as soon as the state is there to
     /// be read. Whoever wants to change the container waits for the lock. Of a `--rm` container they are
-    /// told when nothing is left of it.
+    /// told when it is gone for everybody and its name is free; then its files go.
     fn end(&self, state: &StateFile, root: Option<overlay::Rootfs>, tell: impl FnOnce()) {
         let _ = fs::remove_file(&self.socket);
         if self.record.spec.auto_remove {
             drop(root);
-            if let Err(error) = self.remove() {
-                tracing::debug!(%error, "not removed");
+            let withdrawn = self.withdraw();
+            // Its name is free and nobody sees it any more: nobody need wait for the files.
+            tell();
+            match withdrawn.and_then(|withdrawn| withdrawn.map_or(Ok(None), Withdrawn::remove)) {
+                // In U nothing is left over for somebody in U to remove.
+                Ok(_) => drop(self.store.sweep()),
+                Err(error) => tracing::debug!(%error, "not removed"),
             }
-            self.let_go();
-            return tell();
+            return self.let_go();
         }
         let written = store::write_state(&self.directory, state, Durability::Atomic);
         tell();
@@ -343,7 +347,8 @@ impl Stage {
         }
     }
 
-    fn remove(&self) -> Result<(), store::StoreError> {
+    /// `None` if somebody has removed it already.
+    fn withdraw(&self) -> Result<Option<Withdrawn>, store::StoreError> {
         let alive = self.alive.try_clone().map_err(|source| store::StoreError::Io {
             step: "copying a descriptor of",
             path: self.directory.join("alive"),
@@ -356,11 +361,9 @@ impl Stage {
             source,
         })?;
         if self.store.record(&self.record.id)?.is_none() {
-            return Ok(());
+            return Ok(None);
         }
-        self.store.inherited_change(&self.record.id, alive.into()).remove()?;
-        self.store.sweep();
-        Ok(())
+        self.store.inherited_change(&self.record.id, alive.into()).withdraw().map(Some)
     }
 
     fn serve(self, (running, serving): (Running, Serving), mut starter: Connection) -> Result<(), Failure> {

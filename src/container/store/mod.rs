@@ -437,9 +437,14 @@ impl Change<'_> {
         self.store.release_name(&before, &self.id)
     }
 
-    /// Removes the container: it is gone for everybody with the first rename, its name is free, then its
-    /// files go. `NeedsNamespace` comes with the directory that only a process in U can remove.
+    /// Removes the container and its files. `Some` comes with the directory that only a process in U can
+    /// remove.
     pub fn remove(self) -> Result<Option<PathBuf>, StoreError> {
+        self.withdraw()?.remove()
+    }
+
+    /// The first half of a removal: the container is gone for everybody with one rename, its name is free.
+    pub fn withdraw(self) -> Result<Withdrawn, StoreError> {
         let (place, partial) = (self.store.directory(&self.id), self.store.partial(&self.id));
         let name = self.store.record(&self.id).ok().flatten().map(|record| record.name);
         self.store.make_directories()?;
@@ -447,9 +452,23 @@ impl Change<'_> {
         if let Some(name) = name {
             self.store.release_name(&name, &self.id)?;
         }
-        match remove_tree(&partial).map_err(io_error("removing", &partial))? {
+        Ok(Withdrawn { partial, _lock: self.lock })
+    }
+}
+
+/// A container that is gone for everybody, and whose files are still there. If its holder dies, the next
+/// `sweep` removes them.
+pub struct Withdrawn {
+    partial: PathBuf,
+    _lock: OfdLock,
+}
+
+impl Withdrawn {
+    /// Removes the files. `Some` as for [`Change::remove`].
+    pub fn remove(self) -> Result<Option<PathBuf>, StoreError> {
+        match remove_tree(&self.partial).map_err(io_error("removing", &self.partial))? {
             Removal::Done => Ok(None),
-            Removal::NeedsNamespace => Ok(Some(partial)),
+            Removal::NeedsNamespace => Ok(Some(self.partial)),
         }
     }
 }
