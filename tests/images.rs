@@ -381,3 +381,10 @@ fn a_tar_with_dot_slash_names_is_the_same_tree() {
         "absolute names are below the root"
     );
 }
+
+#[test]
+fn a_volume_of_the_image_is_there_and_writable() {
+    let c = Coracle::new();
+    c.given(busybox(), ["import", "-c", "VOLUME /data/deep", "-", "made"]).success();
+    assert_eq!(c.ok(["run", "--rm", "made", "sh", "-c", "echo x > /data/deep/f; ls /data/deep"]).line(), "f");
+}

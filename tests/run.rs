@@ -279,6 +279,20 @@ fn mounts_over_links_of_the_image_stay_inside() {
 }
 
 #[test]
+fn directories_of_a_hostile_image_are_not_made_on_the_host() {
+    let c = Coracle::new();
+    let up = format!("../../../..{}", c.file("outside", "").parent().expect("a directory").display());
+    let image = ImageBuilder::busybox().layer([crate::harness::Entry::symlink("out", &up)]);
+    c.load(&image.docker_archive(&["links:latest"]));
+    let here = c.file("mounted", "x");
+    for flags in [["-w", "/out/made"], ["--tmpfs", "/out/made"]] {
+        c.output(["run", "--rm", flags[0], flags[1], "links", "true"]);
+    }
+    c.output(["run", "--rm", "-v", &format!("{0}:/out/made/mounted", here.display()), "links", "true"]);
+    assert!(!here.with_file_name("made").exists());
+}
+
+#[test]
 fn read_only_roots_cannot_be_written() {
     let c = Coracle::busybox();
     let script = "touch /x 2>&1; touch /etc/x 2>&1; echo y > /dev/shm/x && cat /dev/shm/x";

@@ -139,6 +139,10 @@ pub enum MountOp {
         content: PathBuf,
         path: PathBuf,
     },
+    /// A volume of the image's, of which images need not hold the directory.
+    Directory {
+        path: PathBuf,
+    },
     /// Every device of the host's /dev that is not there yet (`--privileged`); what the user may not
     /// open stays closed.
     AllDevices,

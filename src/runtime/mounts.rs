@@ -29,8 +29,7 @@ pub(super) fn enter(root: BorrowedFd<'_>) -> Result<Host, Failure> {
             "/",
             rustix::mount::MountPropagationFlags::PRIVATE | rustix::mount::MountPropagationFlags::REC,
         )?;
-        mount::attach(root, Path::new("/"))?;
-        mount::pivot(root)
+        mount::enter(root)
     };
     Ok(Host { root: steps().map_err(|e| Failure::system("error changing the root file system", e))? })
 }
@@ -68,6 +67,9 @@ impl Host {
                     }
                     _ => {}
                 },
+                MountOp::Directory { path } => {
+                    make_directory(path).map_err(|e| mount_failure(Path::new("volume"), path, &e))?;
+                }
                 MountOp::AllDevices => self.all_devices(Path::new("dev"), 2),
             }
         }
@@ -153,7 +155,7 @@ impl Host {
 
     /// Gives the host's tree up: from here on there is no way back to it.
     pub fn detach(self) -> Result<(), Failure> {
-        mount::detach(self.root).map_err(|e| Failure::system("error leaving the host's file systems", e))
+        mount::leave(self.root).map_err(|e| Failure::system("error leaving the host's file systems", e))
     }
 }
 

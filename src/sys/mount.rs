@@ -94,21 +94,36 @@ pub fn proc_tree() -> io::Result<OwnedFd> {
     Ok(rustix::mount::fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)?)
 }
 
-/// Makes the mount tree of `root` (a descriptor of a mount's root) the root directory of this process and
-/// its mount namespace. Returns the old root, which stays mounted on top of it until `detach`.
-pub fn pivot(root: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    use rustix::fs::{Mode, OFlags};
-    let old = rustix::fs::open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+/// Attaches the mount tree of `root` over `/` and makes it the root directory of this process. Returns
+/// the old one, which lies below until `leave`.
+///
+/// Below, not on top as after pivot_root(2): there, `..` at the root directory would lead to whatever is
+/// mounted over it, and with it the symlinks of an image to the host. The process needs CAP_SYS_CHROOT.
+pub fn enter(root: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let old = open_root()?;
+    attach(root, Path::new("/"))?;
     rustix::process::fchdir(root)?;
-    // "." for both: the old root ends up stacked on the new one (pivot_root(2), notes).
-    rustix::process::pivot_root(c".", c".")?;
+    rustix::process::chroot(c".")?;
     Ok(old)
 }
 
-/// Unmounts what `pivot` left, with all below it, as soon as nobody uses it any more.
-pub fn detach(old: OwnedFd) -> io::Result<()> {
+/// Makes the root directory that of the mount namespace too, and unmounts what `enter` found, with all
+/// below it, as soon as nobody uses it any more.
+pub fn leave(old: OwnedFd) -> io::Result<()> {
+    let root = open_root()?;
+    // pivot_root(2) exchanges the root directory of the caller, which therefore is the old one again.
+    rustix::process::fchdir(old.as_fd())?;
+    rustix::process::chroot(c".")?;
+    rustix::process::fchdir(root)?;
+    // "." for both: the old root ends up stacked on the new one (pivot_root(2), notes).
+    rustix::process::pivot_root(c".", c".")?;
     rustix::process::fchdir(old.as_fd())?;
     drop(old);
     rustix::mount::unmount(c".", rustix::mount::UnmountFlags::DETACH)?;
     Ok(rustix::process::chdir(c"/")?)
+}
+
+fn open_root() -> io::Result<OwnedFd> {
+    use rustix::fs::{Mode, OFlags};
+    Ok(rustix::fs::open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
 }

@@ -208,7 +208,7 @@ fn place(op: &MountOp) -> &Path {
         | MountOp::Bind { target, .. }
         | MountOp::Borrowed { target, .. }
         | MountOp::Device { target, .. } => target,
-        MountOp::Symlink { path, .. } => path,
+        MountOp::Symlink { path, .. } | MountOp::Directory { path } => path,
         MountOp::AllDevices => Path::new("/dev"),
     }
 }
@@ -383,6 +383,14 @@ fn namespaces_of_the_host_bring_its_file_systems() {
     assert!(
         matches!(find(&launch, "/sys/fs/cgroup"), Some(MountOp::FileSystem { fstype, .. }) if fstype == "tmpfs")
     );
+}
+
+#[test]
+fn volumes_of_the_image_are_directories() {
+    let volumes = BTreeMap::from([("/data/../var/db/".to_owned(), serde_json::json!({}))]);
+    let image = RunConfig { volumes: Some(volumes), ..image() };
+    let launch = planned_on(&many_ids(), &image, isolated()).unwrap();
+    assert!(launch.mounts.contains(&MountOp::Directory { path: PathBuf::from("/var/db") }));
 }
 
 #[test]

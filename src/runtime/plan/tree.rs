@@ -80,6 +80,9 @@ pub(super) fn mounts(input: &PlanInput<'_>, namespaces: &Namespaces, gid_map: &[
     let mut ops = kernel_mounts(input, namespaces, gid_map);
     ops.extend(file_mounts(input));
     ops.retain(|op| !covered(op));
+    // What the container keeps there lies with the rest of what it writes.
+    let volumes = input.image.volumes.iter().flat_map(|volumes| volumes.keys());
+    ops.extend(volumes.map(|path| MountOp::Directory { path: absolute(Path::new(path)) }));
     ops.extend(spec.devices.iter().map(device));
     if spec.privileged {
         ops.push(MountOp::AllDevices);
@@ -94,6 +97,7 @@ fn target(op: &MountOp) -> &Path {
         | MountOp::Bind { target, .. }
         | MountOp::Borrowed { target, .. }
         | MountOp::Device { target, .. }
+        | MountOp::Directory { path: target }
         | MountOp::Symlink { path: target, .. } => target,
         MountOp::AllDevices => Path::new("/dev"),
     }
