@@ -48,8 +48,9 @@ impl Settings {
         Settings {
             connect_timeout: timeout(20),
             idle_timeout: timeout(60),
-            retries: 5,
-            backoff: Duration::from_secs(1),
+            retries: 4,
+            // Together 7.5 seconds: longer waiting looks like hanging, and a user can ask again.
+            backoff: Duration::from_millis(500),
             parallel: 3,
             credentials: Sources::from_environment(),
             certificate_directories: certs::directories(),
