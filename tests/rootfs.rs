@@ -191,6 +191,8 @@ fn strange_names_arrive(mode: &str) {
     entries.push(Entry::file("s/ü 日本 *?'\"\\", "text\n"));
     entries.push(Entry::file("s/-rf", "dash\n"));
     let c = with(mode, &ImageBuilder::busybox().layer(entries));
+    let too_long = format!("cat /s/{long}n 2>&1; mkdir /s/{long}n 2>&1; true");
+    assert!(c.sh(&[], &too_long).lines().iter().all(|line| line.ends_with("File name too long")));
     assert_eq!(c.sh(&[], "ls -1 /s | wc -l").line(), "5", "a newline is shown as a question mark");
     let script = "cd /s; cat nn*; cat $(printf '\\377\\376-bytes'); cat new*; cat ü*; cat ./-rf; cat /deep/*/*/*/*/*/*/*/*/*/*/*/*/f";
     assert_eq!(c.sh(&[], script).lines(), ["long", "bytes", "newline", "text", "dash", "deep"]);

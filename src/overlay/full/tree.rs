@@ -23,6 +23,10 @@ use super::place::{Name, Place};
 use crate::layer::index::Mtime;
 use crate::layer::{EntryId, FileKind};
 
+/// Longest name of a file in bytes, as everywhere on Linux; FUSE itself would take 1024. Every operation on
+/// a name looks it up first.
+const NAME_MAX: usize = 255;
+
 pub type Ino = u64;
 pub const ROOT: Ino = 1;
 
@@ -133,6 +137,9 @@ impl Tree {
 
     /// The inode that `name` leads to, if any.
     pub fn child(&mut self, directory: Ino, name: &[u8]) -> Result<Option<Ino>> {
+        if name.len() > NAME_MAX {
+            return Err(Errno::NAMETOOLONG);
+        }
         if self.nodes.contains_key(&directory) {
             match self.slot(directory, name)? {
                 Some(Slot::Whiteout) => return Ok(None),
