@@ -293,6 +293,19 @@ fn directories_of_a_hostile_image_are_not_made_on_the_host() {
 }
 
 #[test]
+fn directories_are_made_where_links_of_the_image_dangle() {
+    let c = Coracle::new();
+    let image = ImageBuilder::busybox().layer([
+        crate::harness::Entry::symlink("data", "mnt/data"),
+        crate::harness::Entry::symlink("mnt", "srv/disk"),
+        crate::harness::Entry::symlink("self", "self/x"),
+    ]);
+    c.load(&image.docker_archive(&["links:latest"]));
+    assert_eq!(c.ok(["run", "--rm", "-w", "/data/in", "links", "pwd"]).line(), "/srv/disk/data/in");
+    c.fails(125, ["run", "--rm", "-w", "/self/in", "links", "pwd"]).says("mkdir");
+}
+
+#[test]
 fn read_only_roots_cannot_be_written() {
     let c = Coracle::busybox();
     let script = "touch /x 2>&1; touch /etc/x 2>&1; echo y > /dev/shm/x && cat /dev/shm/x";

@@ -247,7 +247,24 @@ pub(super) fn make_directory(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => Ok(()),
         Ok(_) => Err(rustix::io::Errno::NOTDIR.into()),
-        Err(_) => DirBuilder::new().recursive(true).mode(0o755).create(settled(path)),
+        Err(_) => make_missing(path, DEEPEST),
+    }
+}
+
+/// Also where symlinks on the way dangle, as a link of the image to a volume that is not there yet. `left`
+/// bounds links that lead to themselves.
+fn make_missing(path: &Path, left: usize) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let left = left.checked_sub(1).ok_or(rustix::io::Errno::LOOP)?;
+    let path = settled(path);
+    if let Some(parent) = path.parent() {
+        make_missing(parent, left)?;
+    }
+    match DirBuilder::new().mode(0o755).create(&path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        made => made,
     }
 }
 
@@ -264,11 +281,14 @@ pub(super) fn make_file(path: &Path) -> io::Result<()> {
     made.set_permissions(Permissions::from_mode(0o644))
 }
 
+/// How many links and missing directories one path may go through: PATH_MAX holds 2,048 of the latter.
+const DEEPEST: usize = 2_100;
+
 /// Where a symlink that dangles points to, as images have them for /etc/resolv.conf.
 fn settled(path: &Path) -> PathBuf {
-    const MOST_LINKS: usize = 40;
     let mut path = path.to_owned();
-    for _ in 0..MOST_LINKS {
+    // As many as the kernel follows (path_resolution(7)).
+    for _ in 0..40 {
         let Ok(content) = fs::read_link(&path) else { break };
         path = path.parent().unwrap_or(Path::new("/")).join(content);
     }
