@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::event::{PollFd, PollFlags};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 
 use super::DEADLINE;
 
@@ -289,7 +290,15 @@ pub fn processes_with_environment(path: &Path) -> Vec<i32> {
     pids.filter(|pid| *pid != own).filter(mentions).collect()
 }
 
+/// Kills a process and returns when it is gone, with all of its threads and descriptors: a dying one has no
+/// environment any more while it still holds its locks.
 pub fn kill(pid: i32) {
+    let pid = Pid::from_raw(pid).expect("a pid");
     // It may have ended by itself.
-    let _ = Pid::from_raw(pid).map(|pid| kill_process(pid, Signal::KILL));
+    let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else { return };
+    let _ = pidfd_send_signal(&process, Signal::KILL);
+    let gone = PollFd::new(&process, PollFlags::IN);
+    let deadline = rustix::time::Timespec { tv_sec: 60, tv_nsec: 0 };
+    // One that does not end is found by the test's next look; a drop must not panic.
+    let _ = rustix::event::poll(&mut [gone], Some(&deadline));
 }
