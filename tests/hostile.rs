@@ -7,7 +7,9 @@ use serde_json::json;
 
 use crate::harness::archive::Pack;
 use crate::harness::command::output;
-use crate::harness::{Coracle, DEADLINE, Entry, ImageBuilder, Tar, binary, busybox, rootfs, set_mode};
+use crate::harness::{
+    Coracle, DEADLINE, Entry, ImageBuilder, Output, Tar, binary, busybox, rootfs, set_mode,
+};
 use crate::need;
 
 /// Imports a layer on top of busybox. If it is taken, a container of it works or is refused.
@@ -262,30 +264,60 @@ fn a_full_disk_is_said_and_leaves_the_store_usable() {
     let big = rootfs().with(Entry::file("big", pseudo_random(24_000_000))).finish();
     let big = c.file("big.tar", big);
     let small = c.file("small.tar", ImageBuilder::busybox().docker_archive(&["small:1"]));
-    std::fs::create_dir_all(c.root()).expect("a directory for the store");
-    let script = format!(
-        "mount -t tmpfs -o size=16m none '{root}'
-         '{coracle}' import '{big}' big:1; echo import $?
-         '{coracle}' images -q | wc -l
-         '{coracle}' load -i '{small}'; echo load $?
-         '{coracle}' images -q | wc -l
-         '{coracle}' rmi small:1 > /dev/null; echo rmi $?
-         du -sk '{root}' | cut -f1",
-        root = c.root().display(),
-        coracle = binary().display(),
-        big = big.display(),
-        small = small.display(),
+    let output = on_a_small_disk(
+        &c,
+        &format!(
+            "$coracle import '{big}' big:1; echo import $?
+             $coracle images -q | wc -l
+             $coracle load -i '{small}'; echo load $?
+             $coracle images -q | wc -l
+             $coracle rmi small:1 > /dev/null; echo rmi $?
+             du -sk $root | cut -f1",
+            big = big.display(),
+            small = small.display(),
+        ),
     );
-    let mut command = Command::new("unshare");
-    command.args(["-Urm", "sh", "-c", &script]).current_dir(c.home());
-    command.env("HOME", c.home()).env("XDG_RUNTIME_DIR", c.runtime());
-    let output = output(&mut command, None, DEADLINE);
     assert!(output.err().contains("No space left on device"), "{output}");
     let lines = output.lines();
     assert_eq!(lines[..2], ["import 1", "0"], "{output}");
     assert!(lines.contains(&"load 0") && lines.contains(&"1") && lines.contains(&"rmi 0"), "{output}");
     let left: u64 = lines.last().expect("a number").parse().expect("a number");
     assert!(left < 1000, "{left} kB are left");
+}
+
+#[test]
+fn a_container_that_fills_the_disk_keeps_its_exit_status() {
+    need!("unshare");
+    let c = Coracle::new();
+    let image = c.file("image.tar", ImageBuilder::busybox().docker_archive(&["busybox"]));
+    let output = on_a_small_disk(
+        &c,
+        &format!(
+            "$coracle load -q -i '{image}' > /dev/null
+             $coracle run --name box busybox sh -c 'cat /dev/zero > /fill; exit 7'; echo run $?
+             $coracle ps -a --format '{{{{.Names}}}} {{{{.Status}}}}' | cut -d' ' -f1-3
+             $coracle inspect -f '{{{{.State.ExitCode}}}}{{{{.State.Error}}}}' box
+             $coracle rm box; echo rm $?
+             $coracle run --rm busybox echo again",
+            image = image.display(),
+        ),
+    );
+    assert!(output.err().contains("No space left on device"), "{output}");
+    assert_eq!(output.lines(), ["run 7", "box Exited (7)", "7", "box", "rm 0", "again"], "{output}");
+}
+
+/// What a script prints whose `$coracle` has its store (`$root`) on a file system of 16 MB.
+fn on_a_small_disk(c: &Coracle, script: &str) -> Output {
+    std::fs::create_dir_all(c.root()).expect("a directory for the store");
+    let script = format!(
+        "coracle='{}' root='{}'; mount -t tmpfs -o size=16m none $root\n{script}",
+        binary().display(),
+        c.root().display()
+    );
+    let mut command = Command::new("unshare");
+    command.args(["-Urm", "sh", "-c", &script]).current_dir(c.home());
+    command.env("HOME", c.home()).env("XDG_RUNTIME_DIR", c.runtime());
+    output(&mut command, None, DEADLINE)
 }
 
 #[test]

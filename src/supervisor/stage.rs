@@ -248,6 +248,9 @@ impl Stage {
         // Not synced: after a power cut it reads as it was before, and is stopped either way.
         store::write_state(&self.directory, &facts, Durability::Atomic)
             .map_err(failed("writing the state"))?;
+        if !spec.auto_remove {
+            store::reserve_last_state(&self.directory);
+        }
         Ok(Running {
             started,
             ends,
@@ -331,11 +334,11 @@ impl Stage {
             }
             return self.let_go();
         }
-        let written = store::write_state(&self.directory, state, Durability::Atomic);
+        let written = store::write_last_state(&self.directory, state);
         tell();
         drop(root);
         if let Err(error) = written.and_then(|()| store::sync_state(&self.directory)) {
-            // A full disk: the container will read as one whose supervisor was killed.
+            // A disk that fails: the container will read as one whose supervisor was killed.
             tracing::debug!(%error, "state not written");
         }
         self.let_go();

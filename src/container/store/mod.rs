@@ -3,6 +3,7 @@
 //! ```text
 //! containers/<id>/record.json   the wish and the facts; made by `create`, replaced by `rename`
 //!                 state.json    what happened; replaced by the supervisor at start and at exit
+//!                 state.last    while it runs: disk space set aside for the state at exit
 //!                 alive         empty; two locks on it, below
 //!                 container.log hosts hostname resolv.conf upper/ ...
 //! containers/names/<name>       a symbolic link to ../<id>: the claim of a name
@@ -30,7 +31,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{Mode, OFlags, openat};
+use rustix::fs::{FallocateFlags, Mode, OFlags, openat};
 
 use super::{ContainerId, ContainerName, ContainerRecord, Exit, State, StateFile, names, record, state};
 use crate::config::Config;
@@ -42,6 +43,11 @@ use crate::sys::tree::{Removal, remove_tree};
 pub const ALIVE: Byte = Byte(0);
 /// The byte that whoever changes the container holds.
 pub const CHANGE: Byte = Byte(1);
+
+/// Becomes `state.json` at the end.
+const RESERVED: &str = "state.last";
+/// More than any state needs.
+const RESERVED_SIZE: u64 = 4096;
 
 /// The containers of one store.
 #[derive(Debug)]
@@ -560,9 +566,39 @@ fn write_record_over(directory: &Path, record: &ContainerRecord) -> Result<(), S
 
 /// Replaces the state of a container (supervisor only).
 pub fn write_state(directory: &Path, state: &StateFile, durability: Durability) -> io::Result<()> {
+    file::replace(&directory.join("state.json"), &encode_state(state), durability)
+}
+
+/// Sets disk space aside for [`write_last_state`]: a disk that is full when the container ends (it may have
+/// filled it) must not cost its exit status. Best effort: not every file system can.
+pub fn reserve_last_state(directory: &Path) {
+    let reserve = || {
+        let path = directory.join(RESERVED);
+        let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        Ok::<_, io::Error>(rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, RESERVED_SIZE)?)
+    };
+    if let Err(error) = reserve() {
+        tracing::debug!(path = %directory.display(), %error, "no space set aside for the last state");
+    }
+}
+
+/// As [`write_state`], into the space that was set aside, where there is some.
+pub fn write_last_state(directory: &Path, state: &StateFile) -> io::Result<()> {
+    let into_reserved = || {
+        let path = directory.join(RESERVED);
+        let mut file = File::options().write(true).open(&path)?;
+        let bytes = encode_state(state);
+        // Cut afterwards: a file that is emptied first gives its space back.
+        io::Write::write_all(&mut file, &bytes)?;
+        file.set_len(bytes.len() as u64)?;
+        fs::rename(&path, directory.join("state.json"))
+    };
+    into_reserved().or_else(|_| write_state(directory, state, Durability::Atomic))
+}
+
+fn encode_state(state: &StateFile) -> Vec<u8> {
     let state = StateFile { version: state::VERSION, ..state.clone() };
-    let bytes = serde_json::to_vec(&state).expect("a state has string keys only");
-    file::replace(&directory.join("state.json"), &bytes, durability)
+    serde_json::to_vec(&state).expect("a state has string keys only")
 }
 
 /// Makes the state as last written survive a power cut.

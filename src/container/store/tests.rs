@@ -191,6 +191,32 @@ fn the_state_is_what_lock_and_file_say_together() {
 }
 
 #[test]
+fn the_last_state_takes_the_space_set_aside_and_does_without() {
+    let dir = tempfile::tempdir().unwrap();
+    let directory = dir.path();
+    let last = |code| {
+        let exit =
+            Exit { code, signal: None, oom_killed: false, finished: jiff::Timestamp::now(), error: None };
+        StateFile { exit: Some(exit), version: state::VERSION, ..StateFile::default() }
+    };
+    write_state(directory, &StateFile::default(), Durability::Atomic).unwrap();
+    for code in [3, 4] {
+        reserve_last_state(directory);
+        let reserved = fs::metadata(directory.join(RESERVED)).unwrap();
+        let state = last(code);
+        write_last_state(directory, &state).unwrap();
+        assert_eq!(read_state(directory), state);
+        // The same file: its space was there before.
+        use std::os::unix::fs::MetadataExt;
+        assert_eq!(fs::metadata(directory.join("state.json")).unwrap().ino(), reserved.ino());
+    }
+    let state = last(5);
+    write_last_state(directory, &state).unwrap();
+    assert_eq!(read_state(directory), state);
+    assert_eq!(fs::read_dir(directory).unwrap().count(), 1);
+}
+
+#[test]
 fn a_damaged_or_newer_record_does_not_hide_the_others() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path());
