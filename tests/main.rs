@@ -11,6 +11,7 @@ mod images;
 mod isolation;
 mod lifecycle;
 mod logs;
+mod prune;
 mod ps;
 mod registry;
 mod rootfs;

@@ -3,8 +3,8 @@
 use super::help;
 use super::verb::Entry;
 use super::{
-    attach, completion, create, exec, history, images, import, info, inspect, kill, load, logs, port, ps,
-    pull, push, rename, restart, rm, rmi, run, save, start, stop, tag, top, ui, verb, version, wait,
+    attach, completion, create, exec, history, images, import, info, inspect, kill, load, logs, port, prune,
+    ps, pull, push, rename, restart, rm, rmi, run, save, start, stop, tag, top, ui, verb, version, wait,
 };
 
 /// In the order of the overview.
@@ -24,6 +24,8 @@ pub static ENTRIES: &[Entry] = &[
     Entry::of::<inspect::Inspect>(),
     Entry::of::<inspect::ContainerInspect>(),
     Entry::of::<inspect::ImageInspect>(),
+    Entry::of::<prune::ContainerPrune>(),
+    Entry::of::<prune::ImagePrune>(),
     Entry::of::<kill::Kill>(),
     Entry::of::<load::Load>(),
     Entry::of::<logs::Logs>(),
@@ -84,12 +86,10 @@ const PLANNED: &[&str] = &[
     "container diff",
     "container export",
     "container pause",
-    "container prune",
     "container stats",
     "container unpause",
     "container update",
     "image build",
-    "image prune",
     "system df",
     "system dial-stdio",
     "system events",

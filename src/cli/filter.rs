@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::failure::{Failure, Result};
+pub use crate::engine::prune::has_label;
 
 #[derive(Debug, Clone, Default)]
 pub struct Filters(BTreeMap<String, Vec<String>>);
@@ -59,13 +60,6 @@ impl Filters {
     /// Labels are all wanted at once: `label=k` or `label=k=v`.
     pub fn labels(&self, key: &str, labels: &BTreeMap<String, String>) -> bool {
         self.values(key).iter().all(|wanted| has_label(wanted, labels))
-    }
-}
-
-pub fn has_label(wanted: &str, labels: &BTreeMap<String, String>) -> bool {
-    match wanted.split_once('=') {
-        Some((key, value)) => labels.get(key).is_some_and(|v| v == value),
-        None => labels.contains_key(wanted),
     }
 }
 

@@ -28,6 +28,7 @@ mod logs;
 #[cfg(test)]
 mod manual;
 mod port;
+mod prune;
 mod ps;
 mod pull;
 mod push;

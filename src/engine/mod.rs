@@ -5,6 +5,7 @@ pub mod container;
 pub mod error;
 pub mod image;
 pub mod inspect;
+pub mod prune;
 pub mod system;
 
 pub use error::{Error, Kind, Result};

@@ -1,0 +1,119 @@
+//! `container prune` and `image prune`.
+
+use std::io::BufRead;
+
+use super::failure::{Failure, Result};
+use super::filter::{self, Filters};
+use super::ui;
+use super::ui::units::human_size;
+use super::verb::{Context, Verb};
+use crate::engine::prune::{Condition, Pruned};
+use crate::image::store::Removed;
+
+#[derive(Debug, clap::Args)]
+pub struct ContainerPrune {
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ImagePrune {
+    /// Remove all unused images, not just dangling ones
+    #[arg(short, long)]
+    all: bool,
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Debug, clap::Args)]
+struct How {
+    /// Provide filter values (e.g. "until=<timestamp>")
+    #[arg(long, value_name = "filter", value_parser = filter::parse)]
+    filter: Vec<(String, String)>,
+    /// Do not prompt for confirmation
+    #[arg(short, long)]
+    force: bool,
+}
+
+const CONTAINER_FILTERS: &[&str] = &["label", "label!", "until"];
+const IMAGE_FILTERS: &[&str] = &["dangling", "label", "label!", "until"];
+
+impl Verb for ContainerPrune {
+    const NAMES: &'static [&'static str] = &["container prune"];
+    const USAGE: &'static str = "[OPTIONS]";
+    const ABOUT: &'static str = "Remove all stopped containers";
+
+    fn run(self, context: &Context) -> Result<u8> {
+        let filters = Filters::new(&self.how.filter, CONTAINER_FILTERS)?;
+        let condition = condition(&filters)?;
+        if !self.how.is_confirmed("This will remove all stopped containers.")? {
+            return Ok(0);
+        }
+        let pruned = context.engine()?.prune_containers(&condition)?;
+        tell("Deleted Containers:", &pruned, ToString::to_string)
+    }
+}
+
+impl Verb for ImagePrune {
+    const NAMES: &'static [&'static str] = &["image prune"];
+    const USAGE: &'static str = "[OPTIONS]";
+    const ABOUT: &'static str = "Remove unused images";
+
+    fn run(self, context: &Context) -> Result<u8> {
+        let filters = Filters::new(&self.how.filter, IMAGE_FILTERS)?;
+        let condition = condition(&filters)?;
+        let all = filters.truth("dangling")?.map_or(self.all, |dangling| !dangling);
+        let warning = match all {
+            true => "This will remove all images without at least one container associated to them.",
+            false => "This will remove all dangling images.",
+        };
+        if !self.how.is_confirmed(warning)? {
+            return Ok(0);
+        }
+        let pruned = context.engine()?.prune_images(&condition, all)?;
+        tell("Deleted Images:", &pruned, |what| match what {
+            Removed::Untagged(name) => format!("untagged: {name}"),
+            Removed::Deleted(id) => format!("deleted: {id}"),
+        })
+    }
+}
+
+impl How {
+    /// Asks on standard output and reads one line: only `y` is yes.
+    fn is_confirmed(&self, warning: &str) -> Result<bool> {
+        if self.force {
+            return Ok(true);
+        }
+        ui::out(&format!("WARNING! {warning}\nAre you sure you want to continue? [y/N] "))?;
+        let mut answer = String::new();
+        let read = std::io::stdin().lock().read_line(&mut answer);
+        read.map_err(|e| Failure::new(format!("reading the answer: {e}")))?;
+        Ok(answer.trim().eq_ignore_ascii_case("y"))
+    }
+}
+
+fn condition(filters: &Filters) -> Result<Condition> {
+    let until = match filters.values("until") {
+        [] => None,
+        [only] => Some(
+            ui::time::parse_moment(only, jiff::Timestamp::now())
+                .map_err(|why| Failure::new(format!("Error response from daemon: {why}")))?,
+        ),
+        _ => return Err(Failure::new("Error response from daemon: more than one until filter specified")),
+    };
+    Ok(Condition {
+        until,
+        labels: filters.values("label").to_vec(),
+        without_labels: filters.values("label!").to_vec(),
+    })
+}
+
+fn tell<T>(heading: &str, pruned: &Pruned<T>, line: impl Fn(&T) -> String) -> Result<u8> {
+    let mut text = String::new();
+    if !pruned.removed.is_empty() {
+        text = pruned.removed.iter().fold(format!("{heading}\n"), |text, what| text + &line(what) + "\n");
+        text.push('\n');
+    }
+    ui::out(&format!("{text}Total reclaimed space: {}\n", human_size(pruned.reclaimed, 4)))?;
+    Ok(0)
+}
