@@ -58,6 +58,9 @@ _coracle() {
             coracle,logs)
                 cmd="coracle__subcmd__logs"
                 ;;
+            coracle,pause)
+                cmd="coracle__subcmd__pause"
+                ;;
             coracle,port)
                 cmd="coracle__subcmd__port"
                 ;;
@@ -103,6 +106,9 @@ _coracle() {
             coracle,top)
                 cmd="coracle__subcmd__top"
                 ;;
+            coracle,unpause)
+                cmd="coracle__subcmd__unpause"
+                ;;
             coracle,version)
                 cmd="coracle__subcmd__version"
                 ;;
@@ -132,6 +138,9 @@ _coracle() {
                 ;;
             coracle__subcmd__container,ls)
                 cmd="coracle__subcmd__container__subcmd__ls"
+                ;;
+            coracle__subcmd__container,pause)
+                cmd="coracle__subcmd__container__subcmd__pause"
                 ;;
             coracle__subcmd__container,port)
                 cmd="coracle__subcmd__container__subcmd__port"
@@ -165,6 +174,9 @@ _coracle() {
                 ;;
             coracle__subcmd__container,top)
                 cmd="coracle__subcmd__container__subcmd__top"
+                ;;
+            coracle__subcmd__container,unpause)
+                cmd="coracle__subcmd__container__subcmd__unpause"
                 ;;
             coracle__subcmd__container,wait)
                 cmd="coracle__subcmd__container__subcmd__wait"
@@ -218,7 +230,7 @@ _coracle() {
 
     case "${cmd}" in
         coracle)
-            opts="-c -D -H -l -v --config --context --debug --host --log-level --tls --tlscacert --tlscert --tlskey --tlsverify --version run exec ps pull push images version info attach create history import inspect kill load logs port rename restart rm rmi save start stop tag top wait completion container image system"
+            opts="-c -D -H -l -v --config --context --debug --host --log-level --tls --tlscacert --tlscert --tlskey --tlsverify --version run exec ps pull push images version info attach create history import inspect kill load logs pause port rename restart rm rmi save start stop tag top unpause wait completion container image system"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -304,7 +316,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container)
-            opts="run exec ls list ps attach create inspect prune kill logs port rename restart rm remove start stop top wait"
+            opts="run exec ls list ps attach create inspect prune kill logs pause port rename restart rm remove start stop top unpause wait"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -929,6 +941,20 @@ _coracle() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        coracle__subcmd__container__subcmd__pause)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         coracle__subcmd__container__subcmd__port)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1534,6 +1560,20 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__top)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__container__subcmd__unpause)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2529,6 +2569,20 @@ _coracle() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        coracle__subcmd__pause)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         coracle__subcmd__port)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -3236,6 +3290,20 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__top)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__unpause)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -334,3 +334,72 @@ fn nothing_is_left_when_a_container_has_ended() {
     c.ok(["rm", "box"]);
     assert_eq!(c.container_directories(), [] as [std::path::PathBuf; 0]);
 }
+
+#[test]
+fn a_paused_container_stands_still_and_goes_on_where_it_was() {
+    let c = Coracle::busybox();
+    // The shell, its child and a child of that: all count.
+    let count = "while :; do echo >> /n; sleep 0.01; done";
+    c.detached(&["--name", "box"], &format!("({count}) & sh -c '{count}' & echo started; wait"));
+    c.wait_for_log("box", "started");
+    let id = c.inspect("box", "{{.Id}}");
+    assert_eq!(c.ok(["pause", "box"]).line(), "box");
+    assert_eq!(
+        c.inspect("box", "{{.State.Status}} {{.State.Running}} {{.State.Paused}}"),
+        "paused true true"
+    );
+    assert!(c.ok(["ps", "--format", "{{.Status}}"]).line().ends_with(" (Paused)"));
+    assert_eq!(c.ok(["ps", "--filter", "status=paused", "--format", "{{.State}}"]).line(), "paused");
+    assert_eq!(c.ok(["ps", "-q", "--filter", "status=running"]).text(), "");
+    assert_eq!(c.ok(["info", "--format", "{{.ContainersRunning}} {{.ContainersPaused}}"]).line(), "0 1");
+    let processes = c.processes_of("box");
+    assert!(processes.len() >= 3, "{processes:?}");
+    for pid in processes {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process that stands");
+        assert!(stat.contains(") T "), "{stat}");
+    }
+    c.fails(1, ["pause", "box"]).says(&format!("container {id} is already paused"));
+    c.fails(1, ["exec", "box", "true"])
+        .says(&format!("container {id} is paused, unpause the container before exec"));
+    c.fails(1, ["attach", "box"]).says("You cannot attach to a paused container, unpause it first");
+    c.fails(1, ["rm", "box"]).says("container is paused and must be unpaused first");
+    assert_eq!(c.ok(["container", "unpause", "box"]).line(), "box");
+    assert_eq!(c.inspect("box", "{{.State.Status}} {{.State.Paused}}"), "running false");
+    let written = || c.ok(["exec", "box", "sh", "-c", "wc -l < /n"]).line();
+    let before = written();
+    eventually("it to go on", || written() != before);
+    c.fails(1, ["unpause", "box"]).says(&format!("container {id} is not paused"));
+    c.ok(["rm", "-f", "box"]);
+}
+
+#[test]
+fn only_running_containers_are_paused() {
+    let c = Coracle::busybox();
+    let id = c.ok(["create", "--name", "box", "busybox", "true"]).line();
+    c.fails(1, ["pause", "box"]).says(&format!("container {id} is not running"));
+    c.fails(1, ["unpause", "box"]).says(&format!("container {id} is not paused"));
+    c.fails(1, ["pause", "nosuch"]).says("No such container: nosuch");
+}
+
+#[test]
+fn stop_kill_and_rm_f_end_a_paused_container() {
+    let c = Coracle::busybox();
+    let begin = || {
+        c.detached(&["--name", "box"], "trap 'exit 7' TERM; echo started; while :; do sleep 0.1; done");
+        c.wait_for_log("box", "started");
+        c.ok(["pause", "box"]);
+    };
+    begin();
+    c.ok(["stop", "box"]);
+    assert_eq!(c.inspect("box", "{{.State.Status}} {{.State.ExitCode}}"), "exited 7");
+    c.ok(["start", "box"]);
+    assert_eq!(c.inspect("box", "{{.State.Status}}"), "running");
+    c.ok(["rm", "-f", "box"]);
+    begin();
+    c.ok(["kill", "box"]);
+    assert_eq!(c.inspect("box", "{{.State.Status}} {{.State.ExitCode}}"), "exited 137");
+    c.ok(["rm", "box"]);
+    begin();
+    c.ok(["rm", "-f", "box"]);
+    assert_eq!(c.ok(["ps", "-aq"]).text(), "");
+}

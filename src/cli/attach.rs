@@ -32,6 +32,9 @@ impl Verb for Attach {
         if !matches!(view.state, State::Running { .. }) {
             return Err(Failure::new("You cannot attach to a stopped container, start it first"));
         }
+        if matches!(view.state, State::Running { paused: true, .. }) {
+            return Err(Failure::new("You cannot attach to a paused container, unpause it first"));
+        }
         let spec = &view.record.spec;
         let stdin = !self.no_stdin && spec.stdin_open;
         let proxy = self.sig_proxy;

@@ -3,8 +3,9 @@
 use super::help;
 use super::verb::Entry;
 use super::{
-    attach, completion, create, exec, history, images, import, info, inspect, kill, load, logs, port, prune,
-    ps, pull, push, rename, restart, rm, rmi, run, save, start, stop, tag, top, ui, verb, version, wait,
+    attach, completion, create, exec, history, images, import, info, inspect, kill, load, logs, pause, port,
+    prune, ps, pull, push, rename, restart, rm, rmi, run, save, start, stop, tag, top, ui, verb, version,
+    wait,
 };
 
 /// In the order of the overview.
@@ -29,6 +30,7 @@ pub static ENTRIES: &[Entry] = &[
     Entry::of::<kill::Kill>(),
     Entry::of::<load::Load>(),
     Entry::of::<logs::Logs>(),
+    Entry::of::<pause::Pause>(),
     Entry::of::<port::Port>(),
     Entry::of::<rename::Rename>(),
     Entry::of::<restart::Restart>(),
@@ -39,6 +41,7 @@ pub static ENTRIES: &[Entry] = &[
     Entry::of::<stop::Stop>(),
     Entry::of::<tag::Tag>(),
     Entry::of::<top::Top>(),
+    Entry::of::<pause::Unpause>(),
     Entry::of::<wait::Wait>(),
     Entry::of::<completion::Completion>(),
 ];
@@ -69,7 +72,6 @@ const PLANNED: &[&str] = &[
     "manifest",
     "network",
     "node",
-    "pause",
     "plugin",
     "search",
     "secret",
@@ -78,16 +80,13 @@ const PLANNED: &[&str] = &[
     "stats",
     "swarm",
     "trust",
-    "unpause",
     "update",
     "volume",
     "container commit",
     "container cp",
     "container diff",
     "container export",
-    "container pause",
     "container stats",
-    "container unpause",
     "container update",
     "image build",
     "system df",

@@ -46,6 +46,7 @@ impl Verb for Info {
 #[derive(Debug, Default)]
 struct Counts {
     running: usize,
+    paused: usize,
     stopped: usize,
     images: usize,
 }
@@ -53,8 +54,14 @@ struct Counts {
 impl Counts {
     fn of(engine: &Engine) -> Result<Counts> {
         let views = engine.list()?;
-        let running = views.iter().filter(|view| matches!(view.state, State::Running { .. })).count();
-        Ok(Counts { running, stopped: views.len() - running, images: engine.images()?.len() })
+        let up = views.iter().filter(|view| matches!(view.state, State::Running { .. })).count();
+        let paused =
+            views.iter().filter(|view| matches!(view.state, State::Running { paused: true, .. })).count();
+        Ok(Counts { running: up - paused, paused, stopped: views.len() - up, images: engine.images()?.len() })
+    }
+
+    fn all(&self) -> usize {
+        self.running + self.paused + self.stopped
     }
 }
 
@@ -79,6 +86,7 @@ fn warnings(facts: &Facts) -> Vec<String> {
     warnings
 }
 
+const PAUSE_NOTE: &str = "SIGSTOP to every process (no cgroup freezer)";
 const NETWORK_NOTE: &str = "host (until networks of their own are there)";
 
 fn id_map(facts: &Facts) -> String {
@@ -106,9 +114,9 @@ fn shown(facts: &Facts, counts: &Counts, debug: bool) -> String {
         out.push_str(&text);
         out.push('\n');
     };
-    line(format!(" Containers: {}", counts.running + counts.stopped));
+    line(format!(" Containers: {}", counts.all()));
     line(format!("  Running: {}", counts.running));
-    line("  Paused: 0".to_owned());
+    line(format!("  Paused: {}", counts.paused));
     line(format!("  Stopped: {}", counts.stopped));
     line(format!(" Images: {}", counts.images));
     line(format!(" Server Version: {version}"));
@@ -116,6 +124,7 @@ fn shown(facts: &Facts, counts: &Counts, debug: bool) -> String {
     for (name, value) in driver_status(facts) {
         line(format!("  {name}: {value}"));
     }
+    line(format!(" Pausing: {PAUSE_NOTE}"));
     line(" Logging Driver: json-file".to_owned());
     line(" Cgroup Driver: none".to_owned());
     line(format!(" Cgroup Version: {}", facts.cgroup.version));
@@ -151,9 +160,9 @@ fn value(facts: &Facts, counts: &Counts, warnings: &[String], debug: bool) -> Js
     }
     json!({
         "ID": "",
-        "Containers": counts.running + counts.stopped,
+        "Containers": counts.all(),
         "ContainersRunning": counts.running,
-        "ContainersPaused": 0,
+        "ContainersPaused": counts.paused,
         "ContainersStopped": counts.stopped,
         "Images": counts.images,
         "Driver": "coracle",

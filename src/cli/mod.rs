@@ -27,6 +27,7 @@ mod load;
 mod logs;
 #[cfg(test)]
 mod manual;
+mod pause;
 mod port;
 mod prune;
 mod ps;

@@ -277,6 +277,7 @@ fn exit_code(state: &State) -> Option<i64> {
 pub fn state_word(state: &State) -> &'static str {
     match state {
         State::Created => "created",
+        State::Running { paused: true, .. } => "paused",
         State::Running { .. } => "running",
         State::Exited { .. } => "exited",
     }
@@ -286,7 +287,9 @@ pub fn state_word(state: &State) -> &'static str {
 fn status(state: &State) -> String {
     match state {
         State::Created => "Created".to_owned(),
-        State::Running { started, .. } => format!("Up {}", human_duration(since(*started))),
+        State::Running { started, paused, .. } => {
+            format!("Up {}{}", human_duration(since(*started)), if *paused { " (Paused)" } else { "" })
+        }
         State::Exited { exit, .. } => format!("Exited ({}) {}", exit.code, ago(exit.finished)),
     }
 }
@@ -376,7 +379,9 @@ mod tests {
         let ago = |seconds| Timestamp::now() - SignedDuration::from_secs(seconds);
         let exit = Exit { code: 137, signal: Some(9), oom_killed: false, finished: ago(7200), error: None };
         assert_eq!(status(&State::Created), "Created");
-        assert_eq!(status(&State::Running { started: ago(65), pid: 1 }), "Up About a minute");
+        let running = |paused| State::Running { started: ago(65), pid: 1, paused };
+        assert_eq!(status(&running(false)), "Up About a minute");
+        assert_eq!(status(&running(true)), "Up About a minute (Paused)");
         assert_eq!(status(&State::Exited { started: None, exit }), "Exited (137) 2 hours ago");
     }
 }

@@ -23,7 +23,7 @@ pub struct Exit {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
     Created,
-    Running { started: Timestamp, pid: i32 },
+    Running { started: Timestamp, pid: i32, paused: bool },
     Exited { started: Option<Timestamp>, exit: Exit },
 }
 

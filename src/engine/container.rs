@@ -290,6 +290,10 @@ impl Engine {
     pub fn exec(&self, id: &ContainerId, spec: ExecSpec, options: &AttachOptions) -> Result<Attached> {
         let view = self.containers.view(id)?.ok_or_else(|| not_found(id))?;
         let mut client = self.connect(&view)?.ok_or_else(|| not_running(id))?;
+        if matches!(view.state, State::Running { paused: true, .. }) {
+            let text = format!("container {id} is paused, unpause the container before exec");
+            return Err(Error::new(Kind::Conflict, text));
+        }
         let (terminal, detach) = (spec.tty, spec.detach);
         let streams = options.streams(spec.stdin);
         let front = match detach {
@@ -419,6 +423,31 @@ impl Engine {
         Ok(())
     }
 
+    /// Stops every process of it where it stands.
+    pub fn pause(&self, id: &ContainerId) -> Result<()> {
+        let mut client = self.reach(id)?.ok_or_else(|| not_running(id))?;
+        match client.ask(&Request::Pause) {
+            Ok(_) => Ok(()),
+            Err(ClientError::Ended) => Err(not_running(id)),
+            Err(ClientError::Failed(failure)) if failure.kind == FailureKind::Conflict => {
+                Err(Error::new(Kind::Conflict, format!("container {id} is already paused")))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Lets a paused one go on.
+    pub fn unpause(&self, id: &ContainerId) -> Result<()> {
+        let not_paused = || Error::new(Kind::Conflict, format!("container {id} is not paused"));
+        let mut client = self.reach(id)?.ok_or_else(not_paused)?;
+        match client.ask(&Request::Unpause) {
+            Ok(_) => Ok(()),
+            Err(ClientError::Ended) => Err(not_paused()),
+            Err(ClientError::Failed(failure)) if failure.kind == FailureKind::Conflict => Err(not_paused()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Blocks until it is not running; its exit status.
     pub fn wait(&self, id: &ContainerId) -> Result<Exit> {
         if let Some(mut client) = self.reach(id)? {
@@ -466,10 +495,11 @@ impl Engine {
             }
             let view = self.containers.view(id)?.ok_or_else(|| not_found(id))?;
             if !force {
-                let text = format!(
-                    "cannot remove container \"/{}\": container is running: stop the container before removing or force remove",
-                    view.record.name
-                );
+                let why = match view.state {
+                    State::Running { paused: true, .. } => "container is paused and must be unpaused first",
+                    _ => "container is running: stop the container before removing or force remove",
+                };
+                let text = format!("cannot remove container \"/{}\": {why}", view.record.name);
                 return Err(Error::new(Kind::Conflict, text));
             }
             if let Some(mut client) = self.connect(&view)? {
@@ -623,7 +653,7 @@ fn wait_for_exit(
 /// kernel drops such a signal (pid_namespaces(7)). A container starts within milliseconds, so `run -d` and
 /// `stop` in one script come that early.
 fn deaf_by_youth(state: &State, signal: i32) -> Option<i32> {
-    let State::Running { started, pid } = state else { return None };
+    let State::Running { started, pid, .. } = state else { return None };
     let age = Duration::try_from(jiff::Timestamp::now().duration_since(*started)).unwrap_or_default();
     (age < YOUNG && !catches(*pid, signal)).then_some(*pid)
 }

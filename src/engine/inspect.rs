@@ -152,9 +152,9 @@ fn state(view: &ContainerView) -> Value {
     let never = || NEVER.to_owned();
     let (status, pid, started, finished) = match &view.state {
         State::Created => ("created", 0, never(), never()),
-        State::Running { started, pid } => {
+        State::Running { started, pid, paused } => {
             let finished = view.facts.exit.as_ref().map_or_else(never, |exit| exit.finished.to_string());
-            ("running", *pid, started.to_string(), finished)
+            (if *paused { "paused" } else { "running" }, *pid, started.to_string(), finished)
         }
         State::Exited { started, exit } => {
             let started = started.as_ref().map_or_else(never, ToString::to_string);
@@ -169,8 +169,8 @@ fn state(view: &ContainerView) -> Value {
     };
     json!({
         "Status": status,
-        "Running": status == "running",
-        "Paused": false,
+        "Running": matches!(view.state, State::Running { .. }),
+        "Paused": status == "paused",
         "Restarting": false,
         "OOMKilled": exit.is_some_and(|exit| exit.oom_killed),
         "Dead": false,

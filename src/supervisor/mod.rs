@@ -15,6 +15,7 @@ mod files;
 mod joins;
 mod keys;
 mod paper;
+mod pause;
 pub mod protocol;
 pub mod removal;
 mod server;

@@ -33,7 +33,10 @@ pub enum Request {
     /// Connects to the streams of the first process. Answered by `Done`.
     Attach(AttachStreams),
     /// Runs a further process. Answered by `Started` or `Failed`, later by `Exited` unless detached.
-    Exec { spec: ExecSpec, window: Option<WindowSize> },
+    Exec {
+        spec: ExecSpec,
+        window: Option<WindowSize>,
+    },
     /// Bytes for the attached process.
     #[serde(skip)]
     Stdin(Vec<u8>),
@@ -43,6 +46,9 @@ pub enum Request {
     Resize(WindowSize),
     /// A signal for the first process. Answered by `Done` or `Failed`.
     Signal(i32),
+    /// Stops every process, or lets them all go on. Answered by `Done` or `Failed`.
+    Pause,
+    Unpause,
     /// Answered by `Exited` when the container has ended and all traces of it are written.
     Wait,
     /// Answered by `Processes`.
@@ -251,6 +257,8 @@ mod tests {
             Request::CloseStdin,
             Request::Resize(window),
             Request::Signal(15),
+            Request::Pause,
+            Request::Unpause,
             Request::Wait,
             Request::Processes,
         ]);

@@ -14,7 +14,8 @@ use rustix::event::{Timespec, epoll};
 use rustix::process::{WaitId, WaitIdOptions, WaitIdStatus, waitid};
 
 use super::connection::{Attachment, Connection, Gone, HIGH, LOW};
-use super::protocol::{DATA_LIMIT, Failure, Reply, Request, STDIN_CREDIT, output_header};
+use super::pause::Paused;
+use super::protocol::{DATA_LIMIT, Failure, FailureKind, Reply, Request, STDIN_CREDIT, output_header};
 use super::session::{Session, Taken, Wanted};
 use crate::container::Exit;
 use crate::container::spec::{AttachStreams, ExecSpec};
@@ -34,6 +35,9 @@ const MAIN: usize = 0;
 /// How further processes are started: the runtime, or a fake in tests.
 pub trait Machine {
     fn exec(&mut self, spec: &ExecSpec, stdio: Stdio) -> Result<Started, Failure>;
+
+    /// Shows others whether the container is paused.
+    fn show_paused(&mut self, paused: bool) -> io::Result<()>;
 }
 
 /// What the loop needs to know of the container.
@@ -118,6 +122,7 @@ pub struct Server<'m> {
     buffer: Vec<u8>,
     /// When a container that was asked to stop is killed.
     deadline: Option<Instant>,
+    paused: Option<Paused>,
 }
 
 impl<'m> Server<'m> {
@@ -142,6 +147,7 @@ impl<'m> Server<'m> {
             log,
             buffer: vec![0; DATA_LIMIT],
             deadline: None,
+            paused: None,
         };
         server.watch(listener.as_fd(), Source::Listener, epoll::EventFlags::IN)?;
         server.listener = Some(listener);
@@ -254,15 +260,40 @@ impl<'m> Server<'m> {
         Ok(())
     }
 
+    /// What asks a container to end also ends its pause, or it could not (Docker's rule).
     fn signal_main(&mut self, number: i32) -> io::Result<()> {
-        match self.sessions.get(MAIN) {
-            Some(main) => match signal::send(main.pidfd.as_fd(), number) {
-                // It has just ended: the event is on its way.
-                Err(e) if e.raw_os_error() == Some(libc::ESRCH) => Ok(()),
-                other => other,
-            },
-            None => Ok(()),
+        let Some(main) = self.sessions.get(MAIN) else { return Ok(()) };
+        match signal::send(main.pidfd.as_fd(), number) {
+            // It has just ended: the event is on its way.
+            Err(e) if e.raw_os_error() == Some(libc::ESRCH) => {}
+            other => other?,
         }
+        if [self.settings.stop_signal, libc::SIGTERM, libc::SIGKILL].contains(&number) {
+            self.resume_processes()?;
+        }
+        Ok(())
+    }
+
+    fn pause_processes(&mut self) -> Result<(), Failure> {
+        let conflict = |text: &str| Failure::new(FailureKind::Conflict, text);
+        if self.paused.is_some() {
+            return Err(conflict("already paused"));
+        }
+        let paused = Paused::stop(|| self.tree()).map_err(|e| Failure::system(&e))?;
+        if let Err(error) = self.machine.show_paused(true) {
+            paused.resume();
+            return Err(Failure::system(&error));
+        }
+        self.paused = Some(paused);
+        Ok(())
+    }
+
+    /// Whether there was something to let go on.
+    fn resume_processes(&mut self) -> io::Result<bool> {
+        let Some(paused) = self.paused.take() else { return Ok(false) };
+        paused.resume();
+        self.machine.show_paused(false)?;
+        Ok(true)
     }
 
     // --- clients
@@ -326,6 +357,18 @@ impl<'m> Server<'m> {
                 };
                 self.reply(number, &reply)
             }
+            Request::Pause => {
+                let reply = self.pause_processes().map_or_else(Reply::Failed, |()| Reply::Done);
+                self.reply(number, &reply)
+            }
+            Request::Unpause => {
+                let reply = match self.resume_processes() {
+                    Ok(true) => Reply::Done,
+                    Ok(false) => Reply::Failed(Failure::new(FailureKind::Conflict, "not paused")),
+                    Err(error) => Reply::Failed(Failure::system(&error)),
+                };
+                self.reply(number, &reply)
+            }
             Request::Wait => {
                 self.connections.get(number).ok_or(Gone::Closed)?.waiting = true;
                 Ok(())
@@ -349,6 +392,10 @@ impl<'m> Server<'m> {
     }
 
     fn exec(&mut self, number: usize, spec: &ExecSpec, window: Option<WindowSize>) -> Result<(), Gone> {
+        if self.paused.is_some() {
+            let text = "the container is paused, unpause the container before exec";
+            return self.reply(number, &Reply::Failed(Failure::new(FailureKind::Conflict, text)));
+        }
         let wanted = Wanted {
             stdin: spec.stdin && !spec.detach,
             output: !spec.detach,
@@ -650,7 +697,14 @@ impl<'m> Server<'m> {
 
     /// All processes inside: ours and what came of them. An orphan's parent is the first process, so the
     /// tree below it and below each `exec` holds them all.
-    fn processes(&mut self) -> Vec<i32> {
+    fn processes(&self) -> Vec<i32> {
+        let mut found = self.tree();
+        found.sort_unstable();
+        found
+    }
+
+    /// The same, parents before children.
+    fn tree(&self) -> Vec<i32> {
         let mut found: Vec<i32> = self.sessions.0.iter().flatten().map(|session| session.pid).collect();
         let mut at = 0;
         while at < found.len() {
@@ -661,7 +715,6 @@ impl<'m> Server<'m> {
             }
             at += 1;
         }
-        found.sort_unstable();
         found
     }
 }

@@ -40,6 +40,10 @@ impl Machine for Host {
         }
         Ok(spawn(&spec.argv.iter().map(String::as_str).collect::<Vec<_>>(), stdio))
     }
+
+    fn show_paused(&mut self, _: bool) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 struct Served {

@@ -14,7 +14,7 @@ use super::server::{DEFAULT_WINDOW, Machine, Server, Settings, exit_of};
 use super::session::{Session, Wanted};
 use super::{files, joins, paper::Paper};
 use crate::container::spec::{ExecSpec, LogDriver, NetworkMode, OverlayChoice};
-use crate::container::store::{self, ALIVE, CHANGE, ContainerStore, Withdrawn};
+use crate::container::store::{self, ALIVE, CHANGE, ContainerStore, PAUSED, Withdrawn};
 use crate::container::{ContainerRecord, Exit, StateFile};
 use crate::image::ImageStore;
 use crate::logs::json_file;
@@ -83,6 +83,8 @@ struct Container {
     launch: Launch,
     host: HostFacts,
     init: OwnedFd,
+    /// The container's, as the stage has it.
+    alive: File,
 }
 
 impl Machine for Container {
@@ -97,6 +99,13 @@ impl Machine for Container {
         };
         let process = runtime::plan_exec(&self.launch, &self.host, request)?;
         Ok(runtime::start::exec(self.init.as_fd(), &self.launch, &process, stdio)?)
+    }
+
+    fn show_paused(&mut self, paused: bool) -> io::Result<()> {
+        match paused {
+            true => lock::lock(self.alive.as_fd(), PAUSED),
+            false => lock::unlock(self.alive.as_fd(), PAUSED),
+        }
     }
 }
 
@@ -234,6 +243,7 @@ impl Stage {
         let (stdio, ends) = wanted.open().map_err(failed("making the streams"))?;
         let started = runtime::launch(&launch, &target, joins, stdio)?;
         let init = started.pidfd.try_clone().map_err(failed("copying a descriptor"))?;
+        let alive = self.alive.try_clone().map_err(failed("copying a descriptor"))?;
         let before = store::read_state(&self.directory);
         let facts = StateFile {
             started: Some(jiff::Timestamp::now()),
@@ -255,7 +265,7 @@ impl Stage {
             started,
             ends,
             wanted,
-            machine: Container { launch, host, init },
+            machine: Container { launch, host, init, alive },
             log,
             rootfs,
             facts,
@@ -345,7 +355,7 @@ impl Stage {
     }
 
     fn let_go(&self) {
-        for byte in [CHANGE, ALIVE] {
+        for byte in [CHANGE, PAUSED, ALIVE] {
             let _ = lock::unlock(self.alive.as_fd(), byte);
         }
     }

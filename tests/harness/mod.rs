@@ -178,6 +178,12 @@ impl Coracle {
         command::processes_with_environment(self.home())
     }
 
+    /// Host pids of the processes in a container, as `top` has them.
+    pub fn processes_of(&self, container: &str) -> Vec<i32> {
+        let output = self.ok(["top", container, "-o", "pid"]);
+        output.lines().iter().filter_map(|line| line.trim().parse().ok()).collect()
+    }
+
     /// The containers' directories.
     pub fn container_directories(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.root().join("containers")).into_iter().flatten().flatten();

@@ -4,7 +4,7 @@
 //! containers/<id>/record.json   the wish and the facts; made by `create`, replaced by `rename`
 //!                 state.json    what happened; replaced by the supervisor at start and at exit
 //!                 state.last    while it runs: disk space set aside for the state at exit
-//!                 alive         empty; two locks on it, below
+//!                 alive         empty; three locks on it, below
 //!                 container.log hosts hostname resolv.conf upper/ ...
 //! containers/names/<name>       a symbolic link to ../<id>: the claim of a name
 //! containers/partial/<id>/      a container half made or half removed
@@ -14,6 +14,8 @@
 //! until after its root is unmounted and the last trace of the run is written. Others only look
 //! (F_OFD_GETLK). A state that has an exit is believed before that: the process has ended, and what may
 //! take a while is the unmounting. Whoever wants to change the container waits for it.
+//!
+//! **Byte 2: paused means locked**, by the supervisor too: neither a full disk nor a kill leaves a lie.
 //!
 //! **Byte 1: who may change the container**: its creator, `start` (which hands it to the supervisor),
 //! `rename`, `remove`, the supervisor that removes a `--rm` container. Readers take no lock, because every
@@ -43,6 +45,9 @@ use crate::sys::tree::{Removal, remove_tree};
 pub const ALIVE: Byte = Byte(0);
 /// The byte that whoever changes the container holds.
 pub const CHANGE: Byte = Byte(1);
+
+/// The byte that a supervisor holds while its container is paused.
+pub const PAUSED: Byte = Byte(2);
 
 /// Becomes `state.json` at the end.
 const RESERVED: &str = "state.last";
@@ -502,8 +507,11 @@ fn state_in(directory: BorrowedFd<'_>, path: &Path) -> io::Result<(State, StateF
         };
         return Ok((state, facts));
     };
-    if open_at(directory, "alive").is_ok_and(|file| is_alive(file.as_fd())) {
-        return Ok((State::Running { started, pid: facts.pid.unwrap_or(0) }, facts));
+    if let Ok(alive) = open_at(directory, "alive")
+        && is_alive(alive.as_fd())
+    {
+        let paused = lock::is_locked(alive.as_fd(), PAUSED).unwrap_or(false);
+        return Ok((State::Running { started, pid: facts.pid.unwrap_or(0), paused }, facts));
     }
     // The supervisor may have ended between the two looks: read what it wrote last.
     let facts = read()?;

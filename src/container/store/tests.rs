@@ -174,7 +174,7 @@ fn the_state_is_what_lock_and_file_say_together() {
     let running = StateFile { started: Some(started), pid: Some(7), ..StateFile::default() };
     write_state(&store.directory(&id), &running, Durability::Atomic).unwrap();
     let lock = hold(&store, &id);
-    assert_eq!(state(), State::Running { started, pid: 7 });
+    assert_eq!(state(), State::Running { started, pid: 7, paused: false });
     assert_eq!(store.list_running().unwrap().len(), 1);
     drop(lock);
     assert!(matches!(state(), State::Exited { exit: Exit { code: 255, .. }, .. }));
