@@ -56,6 +56,9 @@ impl Config {
     pub fn containers(&self) -> PathBuf {
         self.root.join("containers")
     }
+    pub fn volumes(&self) -> PathBuf {
+        self.root.join("volumes")
+    }
     /// The directory of one container.
     pub fn container(&self, id: &str) -> PathBuf {
         self.containers().join(id)

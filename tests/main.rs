@@ -18,3 +18,4 @@ mod rootfs;
 mod run;
 mod state;
 mod terminal;
+mod volumes;

@@ -5,7 +5,7 @@ use super::verb::Entry;
 use super::{
     attach, completion, create, exec, history, images, import, info, inspect, kill, load, logs, pause, port,
     prune, ps, pull, push, rename, restart, rm, rmi, run, save, start, stop, tag, top, ui, verb, version,
-    wait,
+    volume, wait,
 };
 
 /// In the order of the overview.
@@ -43,6 +43,12 @@ pub static ENTRIES: &[Entry] = &[
     Entry::of::<top::Top>(),
     Entry::of::<pause::Unpause>(),
     Entry::of::<wait::Wait>(),
+    Entry::of::<volume::VolumeCreate>(),
+    Entry::of::<volume::VolumeExists>(),
+    Entry::of::<volume::VolumeInspect>(),
+    Entry::of::<volume::VolumeLs>(),
+    Entry::of::<prune::VolumePrune>(),
+    Entry::of::<volume::VolumeRm>(),
     Entry::of::<completion::Completion>(),
 ];
 
@@ -50,8 +56,12 @@ pub static ENTRIES: &[Entry] = &[
 const COMMON: &[&str] = &["run", "exec", "ps", "pull", "push", "images", "version", "info"];
 
 /// Groups and what they are for.
-pub const GROUPS: &[(&str, &str)] =
-    &[("container", "Manage containers"), ("image", "Manage images"), ("system", "Manage coracle")];
+pub const GROUPS: &[(&str, &str)] = &[
+    ("container", "Manage containers"),
+    ("image", "Manage images"),
+    ("system", "Manage coracle"),
+    ("volume", "Manage volumes"),
+];
 
 /// Commands of Docker that coracle does not have yet: named, so that nobody takes them for a typo.
 const PLANNED: &[&str] = &[
@@ -81,7 +91,6 @@ const PLANNED: &[&str] = &[
     "swarm",
     "trust",
     "update",
-    "volume",
     "container commit",
     "container cp",
     "container diff",
@@ -93,6 +102,7 @@ const PLANNED: &[&str] = &[
     "system dial-stdio",
     "system events",
     "system prune",
+    "volume update",
 ];
 
 /// The entry that answers to `path` (`ps`, `container ls`).

@@ -7,6 +7,7 @@ use super::format::{HELP_OF_OBJECTS, template_failure};
 use super::ui;
 use super::ui::template::{Template, Unknown, Value};
 use super::verb::{Context, Verb};
+use super::volume::a_volume;
 use crate::engine::{Engine, Kind};
 
 #[derive(Debug, clap::Args)]
@@ -45,7 +46,7 @@ pub struct ImageInspect {
     names: Vec<String>,
 }
 
-/// Types of Docker, of which the first two are there.
+/// Types of Docker, of which containers, images and volumes are there.
 const TYPES: [&str; 10] =
     ["config", "container", "image", "network", "node", "plugin", "secret", "service", "task", "volume"];
 
@@ -64,6 +65,7 @@ impl Verb for Inspect {
         show(context, &self.names, self.format.as_deref(), |engine, name| match kind {
             "container" => a_container(engine, name, size),
             "image" => Ok(engine.inspect_image(name)?),
+            "volume" => a_volume(engine, name),
             "" => anything(engine, name, size),
             other => Err(Failure::new(format!("Error response from daemon: No such {other}: {name}"))),
         })
@@ -111,7 +113,7 @@ fn a_container(engine: &Engine, name: &str, size: bool) -> Result<Json> {
     Ok(engine.inspect_container(&view, size)?)
 }
 
-/// A container, else an image (Docker's order).
+/// A container, else an image, else a volume (Docker's order).
 fn anything(engine: &Engine, name: &str, size: bool) -> Result<Json> {
     match engine.find(name) {
         Ok(view) => return Ok(engine.inspect_container(&view, size)?),
@@ -120,15 +122,20 @@ fn anything(engine: &Engine, name: &str, size: bool) -> Result<Json> {
     }
     match engine.inspect_image(name) {
         // A name that no image may have cannot be one's.
-        Err(error) if matches!(error.kind, Kind::NotFound | Kind::InvalidParameter) => {
+        Err(error) if matches!(error.kind, Kind::NotFound | Kind::InvalidParameter) => {}
+        image => return Ok(image?),
+    }
+    match engine.volume(name) {
+        Ok(volume) => Ok(engine.inspect_volume(&volume)),
+        Err(error) if error.kind == Kind::NotFound => {
             Err(Failure::new(format!("Error: No such object: {name}")))
         }
-        image => Ok(image?),
+        Err(error) => Err(error.into()),
     }
 }
 
 /// Prints what is found, a list as JSON or a line per object; what is not is told afterwards.
-fn show(
+pub fn show(
     context: &Context,
     names: &[String],
     format: Option<&str>,

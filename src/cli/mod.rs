@@ -46,6 +46,7 @@ mod top;
 mod ui;
 mod verb;
 mod version;
+mod volume;
 mod wait;
 
 use std::ffi::OsString;

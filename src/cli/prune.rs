@@ -1,4 +1,4 @@
-//! `container prune` and `image prune`.
+//! `container prune`, `image prune` and `volume prune`.
 
 use std::io::BufRead;
 
@@ -26,6 +26,15 @@ pub struct ImagePrune {
 }
 
 #[derive(Debug, clap::Args)]
+pub struct VolumePrune {
+    /// Remove all unused volumes, not just anonymous ones
+    #[arg(short, long)]
+    all: bool,
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Debug, clap::Args)]
 struct How {
     /// Provide filter values (e.g. "until=<timestamp>")
     #[arg(long, value_name = "filter", value_parser = filter::parse)]
@@ -36,6 +45,7 @@ struct How {
 }
 
 const CONTAINER_FILTERS: &[&str] = &["label", "label!", "until"];
+const VOLUME_FILTERS: &[&str] = &["all", "label", "label!"];
 const IMAGE_FILTERS: &[&str] = &["dangling", "label", "label!", "until"];
 
 impl Verb for ContainerPrune {
@@ -75,6 +85,30 @@ impl Verb for ImagePrune {
             Removed::Untagged(name) => format!("untagged: {name}"),
             Removed::Deleted(id) => format!("deleted: {id}"),
         })
+    }
+}
+
+impl Verb for VolumePrune {
+    const NAMES: &'static [&'static str] = &["volume prune"];
+    const USAGE: &'static str = "[OPTIONS]";
+    const ABOUT: &'static str = "Remove unused local volumes";
+
+    fn run(self, context: &Context) -> Result<u8> {
+        let filters = Filters::new(&self.how.filter, VOLUME_FILTERS)?;
+        if self.all && filters.has("all") {
+            return Err(Failure::new("conflicting options: cannot specify both --all and --filter all=1"));
+        }
+        let condition = condition(&filters)?;
+        let all = filters.truth("all")?.unwrap_or(self.all);
+        let warning = match all {
+            true => "This will remove all volumes not used by at least one container.",
+            false => "This will remove anonymous local volumes not used by at least one container.",
+        };
+        if !self.how.is_confirmed(warning)? {
+            return Ok(0);
+        }
+        let pruned = context.engine()?.prune_volumes(&condition, all)?;
+        tell("Deleted Volumes:", &pruned, Clone::clone)
     }
 }
 

@@ -230,6 +230,7 @@ impl<'a> Check<'a> {
             spec.mounts.iter().any(|mount| {
                 let source = match &mount.kind {
                     MountKind::Bind { source, .. } => source.to_str() == Some(wanted),
+                    MountKind::Volume { name, .. } => name == wanted,
                     MountKind::Tmpfs { .. } => false,
                 };
                 source || mount.target.to_str() == Some(wanted)
@@ -329,10 +330,12 @@ fn describe(
         .iter()
         .filter_map(|mount| match &mount.kind {
             MountKind::Bind { source, .. } => Some(source.to_string_lossy().into_owned()),
+            MountKind::Volume { name, .. } => Some(name.clone()),
             MountKind::Tmpfs { .. } => None,
         })
         .map(|source| if no_trunc { source } else { ellipsis(&source, 15) })
         .collect();
+    let volumes = record.spec.mounts.iter().filter(|mount| mount.volume().is_some()).count();
     let platform = record
         .spec
         .platform
@@ -345,7 +348,7 @@ fn describe(
         ("ID", id.to_owned()),
         ("Image", image.to_owned()),
         ("Labels", joined.join(",")),
-        ("LocalVolumes", "0".to_owned()),
+        ("LocalVolumes", volumes.to_string()),
         ("Mounts", mounts.join(",")),
         ("Names", record.name.to_string()),
         ("Networks", network_name(&record.spec.network).to_owned()),

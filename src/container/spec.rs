@@ -31,6 +31,8 @@ pub struct ContainerSpec {
     pub labels: BTreeMap<String, String>,
     pub annotations: BTreeMap<String, String>,
     pub mounts: Vec<MountSpec>,
+    /// `NAME[:ro|:rw]`, as typed; `create` adds the mounts of these containers to `mounts`.
+    pub volumes_from: Vec<String>,
     pub network: NetworkMode,
     pub extra_hosts: Vec<(String, String)>,
     pub dns: Vec<std::net::IpAddr>,
@@ -71,6 +73,17 @@ pub struct ContainerSpec {
     pub log: LogSpec,
 }
 
+impl ContainerSpec {
+    /// The volumes that go with it where that is asked for.
+    pub fn anonymous_volumes(&self) -> Vec<String> {
+        let names = self.mounts.iter().filter_map(|mount| match &mount.kind {
+            MountKind::Volume { name, anonymous: true, .. } => Some(name.clone()),
+            _ => None,
+        });
+        names.collect()
+    }
+}
+
 /// A count of bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Bytes(pub u64);
@@ -103,6 +116,23 @@ pub struct MountSpec {
     /// Absolute path inside the container.
     pub target: PathBuf,
     pub read_only: bool,
+    /// Came with `--volumes-from`.
+    #[serde(default)]
+    pub inherited: bool,
+}
+
+impl MountSpec {
+    pub fn new(kind: MountKind, target: PathBuf, read_only: bool) -> MountSpec {
+        MountSpec { kind, target, read_only, inherited: false }
+    }
+
+    /// The volume that it mounts.
+    pub fn volume(&self) -> Option<&str> {
+        match &self.kind {
+            MountKind::Volume { name, .. } => Some(name),
+            MountKind::Bind { .. } | MountKind::Tmpfs { .. } => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,6 +147,20 @@ pub enum MountKind {
         recursive: bool,
         propagation: Propagation,
     },
+    Volume {
+        /// Empty until `create` has named an anonymous one.
+        name: String,
+        /// Goes with the container (`rm -v`, `--rm`).
+        anonymous: bool,
+        /// Stays empty even where the image has something.
+        no_copy: bool,
+        /// A directory of the volume's, instead of all of it.
+        subpath: Option<PathBuf>,
+        /// Given to the volume should it be made now.
+        labels: BTreeMap<String, String>,
+        options: BTreeMap<String, String>,
+        asked: Asked,
+    },
     Tmpfs {
         size: Option<Bytes>,
         /// Permission bits, 01777 when unset.
@@ -124,6 +168,16 @@ pub enum MountKind {
         /// Further mount options as typed after `--tmpfs DST:`, e.g. `exec`, `nosuid`.
         options: Vec<String>,
     },
+}
+
+/// Where the wish for a volume stood; `inspect` shows it there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Asked {
+    VolumeFlag,
+    MountFlag,
+    /// A VOLUME of the image.
+    Image,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -157,6 +157,7 @@ enum Start {
 impl Engine {
     /// Makes a container: claims id and name, pins the image (which must be here), writes the record.
     pub fn create(&self, spec: ContainerSpec) -> Result<ContainerRecord> {
+        let mut spec = spec;
         runtime::plan::check(&spec)?;
         check_log(&spec.log)?;
         check_sources(&spec)?;
@@ -165,6 +166,8 @@ impl Engine {
         let _held = self.images.hold().map_err(image_error)?;
         let image = self.images.find(&spec.image).map_err(image_error)?;
         check_command(&spec, &image.config)?;
+        let volumes = self.hold_volumes(&spec, &image.config.config)?;
+        self.complete_mounts(&mut spec, &image.config.config)?;
         let record = ContainerRecord {
             version: record::VERSION,
             id: ContainerId::random(),
@@ -173,7 +176,14 @@ impl Engine {
             image: image.pin(),
             spec,
         };
-        Ok(self.containers.create(record)?)
+        let Some(volumes) = volumes else { return Ok(self.containers.create(record)?) };
+        let made = self.make_volumes(&volumes, &record.spec.mounts)?;
+        let created = self.containers.create(record);
+        drop(volumes);
+        if created.is_err() {
+            self.remove_unused_volumes(&made)?;
+        }
+        Ok(created?)
     }
 
     /// What killed processes have left half made or half removed.
@@ -192,7 +202,7 @@ impl Engine {
     fn collect_abandoned(&self, view: &ContainerView) -> bool {
         self.containers.is_abandoned(view)
             && match self.stopped(&view.record.id) {
-                Ok(Some(change)) => self.remove_stopped(change).is_ok(),
+                Ok(Some(change)) => self.remove_stopped(change, true).is_ok(),
                 Ok(None) => false,
                 // Somebody else was faster.
                 Err(error) => error.kind == Kind::NotFound,
@@ -485,13 +495,12 @@ impl Engine {
         }
     }
 
-    /// Removes it; with `force` a running one is killed first. `volumes` asks for its anonymous volumes too;
-    /// a container has none of its own yet.
+    /// Removes it; with `force` a running one is killed first. With `volumes` its anonymous volumes go too,
+    /// unless another container has them.
     pub fn remove(&self, id: &ContainerId, force: bool, volumes: bool) -> Result<()> {
-        let _ = volumes;
         loop {
             if let Some(change) = self.stopped(id)? {
-                return self.remove_stopped(change);
+                return self.remove_stopped(change, volumes);
             }
             let view = self.containers.view(id)?.ok_or_else(|| not_found(id))?;
             if !force {
@@ -521,17 +530,23 @@ impl Engine {
         }
     }
 
-    fn remove_stopped(&self, change: Change<'_>) -> Result<()> {
+    fn remove_stopped(&self, change: Change<'_>, volumes: bool) -> Result<()> {
         let id = change.id().clone();
+        let anonymous = match volumes {
+            // A record that cannot be read must not keep its container from going.
+            true => self.containers.record(&id).ok().flatten().map(|record| record.spec.anonymous_volumes()),
+            false => None,
+        };
         let left = change.remove()?;
         // Of a supervisor that was killed.
         let _ = fs::remove_file(self.config.socket(id.as_str()));
-        match left {
-            None => Ok(()),
+        if let Some(directory) = left {
             // Files of ids that only the user's namespace has power over.
-            Some(directory) => removal::remove(&[directory])
-                .map_err(|e| Error::caused(Kind::System, format!("removing the files of container {id}"), e)),
+            removal::remove(&[directory]).map_err(|e| {
+                Error::caused(Kind::System, format!("removing the files of container {id}"), e)
+            })?;
         }
+        self.remove_unused_volumes(&anonymous.unwrap_or_default())
     }
 
     /// Gives it another name.

@@ -6,13 +6,14 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use crate::container::spec::{
-    LogDriver, MountKind, MountSpec, NamespaceMode, NetworkMode, OverlayChoice, Propagation, SeccompChoice,
-    UserNamespaceMode,
+    Asked, LogDriver, MountKind, MountSpec, NamespaceMode, NetworkMode, OverlayChoice, Propagation,
+    SeccompChoice, UserNamespaceMode,
 };
 use crate::container::{ContainerRecord, ContainerSpec, State};
 use crate::engine::container::ContainerView;
 use crate::engine::{Engine, Result};
 use crate::image::config::RunConfig;
+use crate::volume;
 
 /// Go's zero time.
 const NEVER: &str = "0001-01-01T00:00:00Z";
@@ -85,7 +86,7 @@ impl Engine {
             LogDriver::JsonFile => self.log_path(&view.record.id).to_string_lossy().into_owned(),
             LogDriver::None => String::new(),
         };
-        let mut value = container(view, &config, &directory, &log);
+        let mut value = container(view, &config, &directory, &log, &self.config.volumes());
         if size && let Value::Object(object) = &mut value {
             let written = self.written_size(&view.record.id)?;
             object.insert("SizeRw".into(), written.into());
@@ -95,7 +96,7 @@ impl Engine {
     }
 }
 
-fn container(view: &ContainerView, image: &RunConfig, directory: &Path, log: &str) -> Value {
+fn container(view: &ContainerView, image: &RunConfig, directory: &Path, log: &str, volumes: &Path) -> Value {
     let record = &view.record;
     let spec = &record.spec;
     let effective = Effective::new(spec, image);
@@ -131,7 +132,7 @@ fn container(view: &ContainerView, image: &RunConfig, directory: &Path, log: &st
             },
             "Name": driver,
         },
-        "Mounts": spec.mounts.iter().map(mount_point).collect::<Vec<_>>(),
+        "Mounts": spec.mounts.iter().map(|mount| mount_point(mount, volumes)).collect::<Vec<_>>(),
         "Config": config(record, image, &effective),
         "NetworkSettings": network_settings(&spec.network),
     })
@@ -264,7 +265,7 @@ fn host_config(spec: &ContainerSpec) -> Value {
         "RestartPolicy": { "Name": "no", "MaximumRetryCount": 0 },
         "AutoRemove": spec.auto_remove,
         "VolumeDriver": "",
-        "VolumesFrom": null,
+        "VolumesFrom": list(&spec.volumes_from),
         "ConsoleSize": [0, 0],
         "CapAdd": list(&spec.cap_add),
         "CapDrop": list(&spec.cap_drop),
@@ -338,40 +339,70 @@ fn host_config(spec: &ContainerSpec) -> Value {
     value
 }
 
-/// `-v` binds make their source; `--mount` binds do not.
+/// What `-v` asked for. Its binds make their source; those of `--mount` do not.
 fn bind_text(mount: &MountSpec) -> Option<String> {
-    let MountKind::Bind { source, create_source: true, propagation, .. } = &mount.kind else { return None };
     let mut options = Vec::new();
     if mount.read_only {
         options.push("ro");
     }
-    if *propagation != Propagation::default() {
-        options.push(propagation_word(*propagation));
-    }
-    let mut text = format!("{}:{}", source.display(), mount.target.display());
+    let source = match &mount.kind {
+        _ if mount.inherited => return None,
+        MountKind::Bind { source, create_source: true, propagation, .. } => {
+            if *propagation != Propagation::default() {
+                options.push(propagation_word(*propagation));
+            }
+            source.to_string_lossy()
+        }
+        MountKind::Volume { name, anonymous: false, asked: Asked::VolumeFlag, no_copy, .. } => {
+            options.extend(no_copy.then_some("nocopy"));
+            name.into()
+        }
+        _ => return None,
+    };
+    let mut text = format!("{source}:{}", mount.target.display());
     if !options.is_empty() {
         text.push_str(&format!(":{}", options.join(",")));
     }
     Some(text)
 }
 
+/// What `--mount` asked for.
 fn mount_wish(mount: &MountSpec) -> Option<Value> {
-    let MountKind::Bind { source, create_source: false, recursive, propagation } = &mount.kind else {
-        return None;
+    let mut more = Map::new();
+    let (kind, source, family) = match &mount.kind {
+        _ if mount.inherited => return None,
+        MountKind::Bind { source, create_source: false, recursive, propagation } => {
+            if *propagation != Propagation::default() {
+                more.insert("Propagation".into(), propagation_word(*propagation).into());
+            }
+            if !recursive {
+                more.insert("NonRecursive".into(), true.into());
+            }
+            ("bind", source.to_string_lossy(), "BindOptions")
+        }
+        MountKind::Volume { name, anonymous, no_copy, subpath, labels, options, asked: Asked::MountFlag } => {
+            if *no_copy {
+                more.insert("NoCopy".into(), true.into());
+            }
+            if !labels.is_empty() && !anonymous {
+                more.insert("Labels".into(), json!(labels));
+            }
+            if let Some(subpath) = subpath {
+                more.insert("Subpath".into(), json!(subpath));
+            }
+            if !options.is_empty() {
+                more.insert("DriverConfig".into(), json!({ "Name": "local", "Options": options }));
+            }
+            ("volume", if *anonymous { "".into() } else { name.into() }, "VolumeOptions")
+        }
+        _ => return None,
     };
-    let mut value = json!({ "Type": "bind", "Source": source, "Target": mount.target });
+    let mut value = json!({ "Type": kind, "Source": source, "Target": mount.target });
     if mount.read_only {
         value["ReadOnly"] = Value::Bool(true);
     }
-    let mut options = Map::new();
-    if *propagation != Propagation::default() {
-        options.insert("Propagation".into(), propagation_word(*propagation).into());
-    }
-    if !recursive {
-        options.insert("NonRecursive".into(), true.into());
-    }
-    if !options.is_empty() {
-        value["BindOptions"] = Value::Object(options);
+    if !more.is_empty() {
+        value[family] = Value::Object(more);
     }
     Some(value)
 }
@@ -396,10 +427,27 @@ fn propagation_word(propagation: Propagation) -> &'static str {
     }
 }
 
-fn mount_point(mount: &MountSpec) -> Value {
+fn mount_point(mount: &MountSpec, volumes: &Path) -> Value {
     let (kind, source, propagation) = match &mount.kind {
         MountKind::Bind { source, propagation, .. } => {
             ("bind", source.as_path(), propagation_word(*propagation))
+        }
+        MountKind::Volume { name, subpath, asked, .. } => {
+            let data = volume::data_in(volumes, name);
+            return json!({
+                "Type": "volume",
+                "Name": name,
+                "Source": subpath.as_ref().map_or(data.clone(), |below| data.join(below)),
+                "Destination": mount.target,
+                "Driver": "local",
+                "Mode": match (asked, mount.read_only) {
+                    (Asked::VolumeFlag, true) => "ro",
+                    (Asked::MountFlag, _) => "z",
+                    (Asked::VolumeFlag | Asked::Image, _) => "",
+                },
+                "RW": !mount.read_only,
+                "Propagation": "",
+            });
         }
         MountKind::Tmpfs { .. } => ("tmpfs", Path::new(""), ""),
     };
@@ -420,6 +468,14 @@ fn config(record: &ContainerRecord, image: &RunConfig, effective: &Effective) ->
         (None, NamespaceMode::Host) => String::new(),
         (None, _) => record.id.short().to_owned(),
     };
+    // `-v /data` is a VOLUME of this container's.
+    let anonymous = |mount: &&MountSpec| {
+        matches!(&mount.kind, MountKind::Volume { anonymous: true, asked: Asked::VolumeFlag, .. })
+            && !mount.inherited
+    };
+    let own = spec.mounts.iter().filter(anonymous).map(|mount| mount.target.to_string_lossy().into_owned());
+    let of_image = image.volumes.iter().flat_map(|volumes| volumes.keys().cloned());
+    let volumes: Map<String, Value> = of_image.chain(own).map(|path| (path, json!({}))).collect();
     let mut value = json!({
         "Hostname": hostname,
         "Domainname": spec.domainname.as_deref().unwrap_or_default(),
@@ -433,7 +489,7 @@ fn config(record: &ContainerRecord, image: &RunConfig, effective: &Effective) ->
         "Env": effective.env,
         "Cmd": effective.command,
         "Image": spec.image,
-        "Volumes": image.volumes,
+        "Volumes": if volumes.is_empty() { Value::Null } else { Value::Object(volumes) },
         "WorkingDir": effective.workdir,
         "Entrypoint": effective.entrypoint,
         "OnBuild": image.on_build,

@@ -7,22 +7,30 @@ pub mod image;
 pub mod inspect;
 pub mod prune;
 pub mod system;
+pub mod volume;
 
 pub use error::{Error, Kind, Result};
 
 use crate::config::Config;
 use crate::container::store::ContainerStore;
 use crate::image::ImageStore;
+use crate::volume::VolumeStore;
 
 /// The stores of one user.
 pub struct Engine {
     pub config: Config,
     pub images: ImageStore,
     pub containers: ContainerStore,
+    pub volumes: VolumeStore,
 }
 
 impl Engine {
     pub fn open(config: Config) -> Engine {
-        Engine { images: ImageStore::open(&config), containers: ContainerStore::open(&config), config }
+        Engine {
+            images: ImageStore::open(&config),
+            containers: ContainerStore::open(&config),
+            volumes: VolumeStore::open(&config),
+            config,
+        }
     }
 }

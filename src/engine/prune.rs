@@ -32,7 +32,7 @@ pub struct Pruned<T> {
 }
 
 impl Condition {
-    fn holds(&self, made: Option<Timestamp>, labels: &BTreeMap<String, String>) -> bool {
+    pub(super) fn holds(&self, made: Option<Timestamp>, labels: &BTreeMap<String, String>) -> bool {
         let has_all = |wanted: &[String]| wanted.iter().all(|wanted| has_label(wanted, labels));
         self.until.is_none_or(|until| made.is_none_or(|made| made < until))
             && has_all(&self.labels)
@@ -60,7 +60,7 @@ impl Engine {
                 continue;
             }
             let written = self.written_size(id)?;
-            match self.remove(id, false, true) {
+            match self.remove(id, false, false) {
                 Ok(()) => {
                     pruned.removed.push(id.clone());
                     pruned.reclaimed += written;

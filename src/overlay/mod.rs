@@ -20,6 +20,7 @@
 //! below the mount point: a single thread that waits for itself cannot be woken.
 
 mod copy;
+mod fill;
 mod full;
 mod image;
 mod kernel;
@@ -44,6 +45,7 @@ use lower::Lower;
 use session::{Access, Session};
 use upper::Upper;
 
+pub use fill::fill;
 pub use unpacked::remove as remove_unpacked;
 pub use upper::written_size;
 

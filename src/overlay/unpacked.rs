@@ -103,8 +103,7 @@ fn write(cache: &Path, path: &Path, lower: &Lower) -> io::Result<()> {
     remove_tree(&root, &unfinished)?;
     rustix::fs::mkdirat(&root, &*unfinished, Mode::RWXU)?;
     let top = open_directory(&root, &unfinished)?;
-    let mut writer = Writer { lower, top: &top, linked: HashMap::new() };
-    let written = writer.directory(EntryId::ROOT, &top, Path::new(""));
+    let written = Writer::new(lower, &top).directory(EntryId::ROOT, &top, Path::new(""));
     // A power cut must not leave a tree under its final name with files that are still empty.
     let written = written.and_then(|()| Ok(rustix::fs::syncfs(&root)?));
     if let Err(error) = written {
@@ -115,16 +114,21 @@ fn write(cache: &Path, path: &Path, lower: &Lower) -> io::Result<()> {
     Ok(rustix::fs::renameat(&root, &*unfinished, &root, name)?)
 }
 
-struct Writer<'a> {
+/// Writes directories of the image out, hard links within them kept together.
+pub(super) struct Writer<'a> {
     lower: &'a Lower,
     top: &'a OwnedFd,
     /// Where the first name of a hard-linked file was written.
     linked: HashMap<EntryId, PathBuf>,
 }
 
-impl Writer<'_> {
-    /// Fills a directory; its own attributes last, since every child changes its time.
-    fn directory(&mut self, id: EntryId, directory: &OwnedFd, path: &Path) -> io::Result<()> {
+impl<'a> Writer<'a> {
+    pub(super) fn new(lower: &'a Lower, top: &'a OwnedFd) -> Writer<'a> {
+        Writer { lower, top, linked: HashMap::new() }
+    }
+
+    /// Fills a directory, `path` below the top; its own attributes last, since every child changes its time.
+    pub(super) fn directory(&mut self, id: EntryId, directory: &OwnedFd, path: &Path) -> io::Result<()> {
         let index = self.lower.index();
         for child in index.entry(id).children() {
             let child = EntryId(child);

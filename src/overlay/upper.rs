@@ -14,11 +14,9 @@
 //! lock or knows it stopped. Files may belong to subordinate ids, so removing happens inside U.
 
 use std::ffi::CString;
-use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
@@ -168,24 +166,9 @@ pub fn is_whiteout(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == 0
 }
 
-/// Bytes that a container wrote: the sizes of all files, hard links once, directories not counted (as
-/// `docker ps -s`). What the caller may not read, it cannot count; 0 when nothing was written.
+/// Bytes that a container wrote (as `docker ps -s`); 0 when nothing was written.
 pub fn written_size(container: &Path) -> u64 {
-    let mut seen = std::collections::HashSet::new();
-    let mut total = 0;
-    let mut pending = vec![container.join("upper")];
-    while let Some(directory) = pending.pop() {
-        let Ok(entries) = fs::read_dir(&directory) else { continue };
-        for entry in entries.flatten() {
-            let Ok(metadata) = entry.metadata() else { continue };
-            if metadata.is_dir() {
-                pending.push(entry.path());
-            } else if metadata.nlink() < 2 || seen.insert((metadata.dev(), metadata.ino())) {
-                total += metadata.len();
-            }
-        }
-    }
-    total
+    tree::size(container.join("upper"))
 }
 
 /// Removes `name` below `parent` with everything in it, never following a link.

@@ -139,9 +139,13 @@ pub enum MountOp {
         content: PathBuf,
         path: PathBuf,
     },
-    /// A volume of the image's, of which images need not hold the directory.
-    Directory {
-        path: PathBuf,
+    /// A directory of ours that outlives the container, or one below it, which what lies in the volume
+    /// may not lead out of.
+    Volume {
+        source: PathBuf,
+        subpath: Option<PathBuf>,
+        target: PathBuf,
+        read_only: bool,
     },
     /// Every device of the host's /dev that is not there yet (`--privileged`); what the user may not
     /// open stays closed.
@@ -160,7 +164,7 @@ pub enum Borrow {
 impl MountOp {
     /// Whether a detached tree that the supervisor opened comes with it.
     pub fn brings_tree(&self) -> bool {
-        matches!(self, MountOp::Bind { .. } | MountOp::Borrowed { .. })
+        matches!(self, MountOp::Bind { .. } | MountOp::Volume { .. } | MountOp::Borrowed { .. })
     }
 }
 

@@ -49,7 +49,7 @@ impl Host {
                         made.map_err(|e| mount_failure(Path::new(fstype), target, &e))?;
                     }
                 }
-                MountOp::Bind { source, target, .. } => {
+                MountOp::Bind { source, target, .. } | MountOp::Volume { source, target, .. } => {
                     let tree = next(&mut trees)?;
                     bind(tree.as_fd(), target).map_err(|e| mount_failure(source, target, &e))?;
                 }
@@ -67,9 +67,6 @@ impl Host {
                     }
                     _ => {}
                 },
-                MountOp::Directory { path } => {
-                    make_directory(path).map_err(|e| mount_failure(Path::new("volume"), path, &e))?;
-                }
                 MountOp::AllDevices => self.all_devices(Path::new("dev"), 2),
             }
         }

@@ -133,6 +133,9 @@ fn start_init(
     for op in &launch.mounts {
         match op {
             MountOp::Bind { .. } => trees.push(open_source(op)?),
+            MountOp::Volume { source, subpath, target, read_only } => {
+                trees.push(open_volume(source, subpath.as_deref(), target, *read_only)?);
+            }
             MountOp::Borrowed { what, .. } => trees.push(borrow(*what, &joins)?),
             _ => {}
         }
@@ -404,6 +407,46 @@ fn open_source(op: &MountOp) -> Result<OwnedFd, Failure> {
         mount::set_attributes(tree.as_fd(), libc::MOUNT_ATTR_RDONLY, 0, true).map_err(failed)?;
     }
     Ok(tree)
+}
+
+fn open_volume(
+    source: &Path,
+    subpath: Option<&Path>,
+    target: &Path,
+    read_only: bool,
+) -> Result<OwnedFd, Failure> {
+    use rustix::fs::{Mode, OFlags, ResolveFlags};
+    let tree = || -> io::Result<OwnedFd> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = rustix::fs::open(source, flags, Mode::empty())?;
+        let directory = match subpath {
+            None => directory,
+            // Containers may have put links there (CVE-2024-23651).
+            Some(below) => rustix::fs::openat2(
+                &directory,
+                below,
+                flags,
+                Mode::empty(),
+                ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS,
+            )?,
+        };
+        let tree = mount::clone_tree(directory.as_fd(), Path::new(""), true)?;
+        mount::set_propagation(tree.as_fd(), Propagate::Private, true)?;
+        if read_only {
+            mount::set_attributes(tree.as_fd(), libc::MOUNT_ATTR_RDONLY, 0, true)?;
+        }
+        Ok(tree)
+    };
+    tree().map_err(|error| {
+        let shown = subpath.map_or_else(|| source.to_owned(), |below| source.join(below));
+        let text = format!(
+            "error mounting volume \"{}\" to rootfs at \"{}\": {}",
+            shown.display(),
+            target.display(),
+            reason(&error)
+        );
+        Failure::new(Fault::Wish, text)
+    })
 }
 
 fn missing_source(source: &Path) -> Failure {

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::container::store::ContainerStore;
 use crate::overlay;
 use crate::runtime::userns;
 use crate::sys::tree::{Removal, remove_tree};
 use crate::sys::{process, socket};
+use crate::volume::{VolumeError, VolumeStore};
 
 /// Name (`argv[0]`) under which main dispatches here.
 pub const STAGE: &str = "coracle-remove";
@@ -34,6 +36,31 @@ pub fn remove_unpacked(cache: &Path) -> io::Result<()> {
         true => order(&Paper::Unpacked(cache.to_owned())),
         false => Ok(()),
     }
+}
+
+/// Removes those of the volumes that no container has. Gives the directories that only a process in U can
+/// remove.
+pub fn unused_volumes(
+    volumes: &VolumeStore,
+    containers: &ContainerStore,
+    names: &[String],
+) -> Result<Vec<PathBuf>, String> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let told = |error: &dyn std::error::Error| format!("removing anonymous volumes: {error}");
+    let alone = volumes.alone().map_err(|e| told(&e))?;
+    let used = containers.volume_users().map_err(|e| told(&e))?;
+    let mut left = alone.sweep();
+    for name in names.iter().filter(|name| !used.contains_key(*name)) {
+        match alone.remove(name) {
+            Ok(directory) => left.extend(directory),
+            // Removed by hand since.
+            Err(VolumeError::NotFound(_)) => {}
+            Err(error) => return Err(told(&error)),
+        }
+    }
+    Ok(left)
 }
 
 fn order(wish: &Paper) -> io::Result<()> {

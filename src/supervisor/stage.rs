@@ -12,8 +12,8 @@ use super::connection::Connection;
 use super::protocol::{Failure, FailureKind, Reply};
 use super::server::{DEFAULT_WINDOW, Machine, Server, Settings, exit_of};
 use super::session::{Session, Wanted};
-use super::{files, joins, paper::Paper};
-use crate::container::spec::{ExecSpec, LogDriver, NetworkMode, OverlayChoice};
+use super::{files, joins, paper::Paper, removal};
+use crate::container::spec::{ExecSpec, LogDriver, MountKind, NetworkMode, OverlayChoice};
 use crate::container::store::{self, ALIVE, CHANGE, ContainerStore, PAUSED, Withdrawn};
 use crate::container::{ContainerRecord, Exit, StateFile};
 use crate::image::ImageStore;
@@ -27,6 +27,7 @@ use crate::runtime::{Started, Stdio};
 use crate::sys::file::Durability;
 use crate::sys::signal::{self, SignalFd, SignalSet};
 use crate::sys::{lock, memory, namespace, process, socket};
+use crate::volume::VolumeStore;
 
 impl From<PlanError> for Failure {
     fn from(error: PlanError) -> Failure {
@@ -209,6 +210,7 @@ impl Stage {
                 hostname: &self.directory.join("hostname"),
                 resolv_conf: &self.directory.join("resolv.conf"),
             },
+            volumes: &self.paper.config.volumes(),
             network,
         })?;
 
@@ -232,6 +234,7 @@ impl Stage {
             volatile: spec.auto_remove,
         };
         let rootfs = overlay::mount(plan, &target).map_err(|e| Failure::system(&e))?;
+        self.fill_volumes(&images, &host)?;
 
         let wanted = Wanted {
             stdin: spec.stdin_open,
@@ -271,6 +274,36 @@ impl Stage {
             facts,
             stop_signal: image.config.config.stop_signal,
         })
+    }
+
+    /// Gives empty volumes what the image has where they are mounted.
+    fn fill_volumes(&self, images: &ImageStore, host: &HostFacts) -> Result<(), Failure> {
+        let volumes = VolumeStore::open(&self.paper.config);
+        for mount in &self.record.spec.mounts {
+            let MountKind::Volume { name, no_copy: false, subpath: None, .. } = &mount.kind else { continue };
+            let told = |error: io::Error| match error.kind() {
+                io::ErrorKind::NotFound => {
+                    let place = volumes.data(name);
+                    let place = fs::read_link(&place).unwrap_or(place);
+                    let text =
+                        format!("failed to mount local volume: {}: no such directory", place.display());
+                    Failure::new(FailureKind::Invalid, text)
+                }
+                _ => failed(&format!("filling volume {name}"))(error),
+            };
+            let Some(filling) = volumes.begin_filling(name).map_err(told)? else { continue };
+            let view = images.layers.merged(&self.record.image.layers).map_err(|e| Failure::system(&e))?;
+            let (uids, gids) = (ranges(&host.uid_map), ranges(&host.gid_map));
+            match overlay::fill(view, uids, gids, &mount.target, &filling.data) {
+                Ok(()) => filling.finish().map_err(told)?,
+                Err(error) => {
+                    // The error that matters is the one at hand.
+                    let _ = filling.undo();
+                    return Err(told(error));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn overlay_choice(&self) -> Result<OverlayChoice, Failure> {
@@ -335,10 +368,16 @@ impl Stage {
         if self.record.spec.auto_remove {
             drop(root);
             let withdrawn = self.withdraw();
+            let volumes = VolumeStore::open(&self.paper.config);
+            // In U nothing is left over for somebody in U to remove.
+            let removed =
+                removal::unused_volumes(&volumes, &self.store, &self.record.spec.anonymous_volumes());
+            if let Err(error) = removed {
+                tracing::debug!(error, "anonymous volumes not removed");
+            }
             // Its name is free and nobody sees it any more: nobody need wait for the files.
             tell();
             match withdrawn.and_then(|withdrawn| withdrawn.map_or(Ok(None), Withdrawn::remove)) {
-                // In U nothing is left over for somebody in U to remove.
                 Ok(_) => drop(self.store.sweep()),
                 Err(error) => tracing::debug!(%error, "not removed"),
             }

@@ -1,9 +1,12 @@
-//! Removing a directory tree, whatever a container did to it.
+//! Measuring and removing a directory tree, whatever a container did to it.
 
+use std::collections::HashSet;
 use std::ffi::{CStr, CString};
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, chmodat, openat, renameat, unlinkat};
 use rustix::io::Errno;
@@ -35,6 +38,26 @@ pub fn remove_tree(path: &Path) -> io::Result<Removal> {
         Err(Errno::ACCESS | Errno::PERM) => Ok(Removal::NeedsNamespace),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The sizes of all files in a directory tree, hard links once, directories not counted. What the caller
+/// may not read, it cannot count.
+pub fn size(directory: PathBuf) -> u64 {
+    let mut seen = HashSet::new();
+    let mut total = 0;
+    let mut pending = vec![directory];
+    while let Some(directory) = pending.pop() {
+        let Ok(entries) = fs::read_dir(&directory) else { continue };
+        for entry in entries.flatten() {
+            let Ok(metadata) = entry.metadata() else { continue };
+            if metadata.is_dir() {
+                pending.push(entry.path());
+            } else if metadata.nlink() < 2 || seen.insert((metadata.dev(), metadata.ino())) {
+                total += metadata.len();
+            }
+        }
+    }
+    total
 }
 
 /// Removes what `name` is in `parent`, a directory with everything in it. Not there is done. Others may

@@ -13,7 +13,6 @@ const NETWORKS: &str = "networks of their own are not there yet; use --network h
 const HEALTH: &str = "health checks are not there yet; use exec from a timer of your own";
 const WINDOWS: &str = "it means something on Windows only";
 const REALTIME: &str = "it exists in cgroup v1 only, which nobody delegates to users";
-const VOLUMES: &str = "volumes are not there yet; mount directories with -v /path:/path";
 
 /// What a flag takes.
 enum Takes {
@@ -74,8 +73,6 @@ const FLAGS: &[Refused] = &[
     ("publish-all", Some('P'), Nothing, &[], PORTS),
     ("runtime", None, Value, &[""], "coracle is the runtime itself and calls no other"),
     ("use-api-socket", None, Nothing, &[], "the Engine API is not there yet"),
-    ("volume-driver", None, Value, &["", "local"], VOLUMES),
-    ("volumes-from", None, List, &[], VOLUMES),
 ];
 
 /// The refused flags that were given.

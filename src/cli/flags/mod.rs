@@ -27,6 +27,8 @@ use crate::container::{ContainerName, ContainerSpec};
 use crate::engine::container::PullPolicy;
 use crate::image::Platform;
 use mounts::MountFlag;
+pub use mounts::check_driver as check_volume_driver;
+pub use values::{key_value, label};
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct ContainerFlags {
@@ -177,9 +179,15 @@ pub struct ContainerFlags {
     /// UTS namespace to use
     #[arg(long, value_name = "string")]
     pub uts: Option<String>,
-    /// Bind mount a directory or file of the host
+    /// Bind mount a volume, or a directory or file of the host
     #[arg(short = 'v', long, value_name = "list")]
     pub volume: Vec<String>,
+    /// Driver of the volumes that are made (local)
+    #[arg(long, value_name = "string")]
+    pub volume_driver: Option<String>,
+    /// Mount volumes from the specified container(s)
+    #[arg(long, value_name = "list")]
+    pub volumes_from: Vec<String>,
     /// Working directory inside the container
     #[arg(short = 'w', long, value_name = "string")]
     pub workdir: Option<String>,
@@ -225,6 +233,7 @@ impl ContainerFlags {
         self.later.refuse()?;
         self.check_restart()?;
         let attach = self.attach_streams();
+        mounts::check_driver(self.volume_driver.as_deref().unwrap_or_default())?;
         let mut mounts = mounts::volumes(&self.volume)?;
         mounts.extend(mounts::tmpfs(&self.tmpfs)?);
         mounts.extend(mounts::mounts(self.mount)?);
@@ -263,6 +272,7 @@ impl ContainerFlags {
             labels: labels.into_iter().collect(),
             annotations: self.annotation.into_iter().collect(),
             mounts,
+            volumes_from: self.volumes_from,
             network: network(&self.network)?,
             extra_hosts: self.add_host,
             dns: self.dns,

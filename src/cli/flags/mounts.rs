@@ -1,20 +1,20 @@
 //! `-v`, `--tmpfs`, `--mount` (docker/cli's opts/mount.go and the engine's volume parser).
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
 
 use super::later;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::ui::units::ram_in_bytes;
-use crate::container::spec::{Bytes, MountKind, MountSpec, Propagation};
+use crate::container::spec::{Asked, Bytes, MountKind, MountSpec, Propagation};
+use crate::runtime::plan::absolute;
+use crate::volume;
 
 fn refused(text: String) -> Failure {
     Failure::usage(format!("Error response from daemon: {text}"))
 }
 
-const NAMED: &str = "named volumes are not there yet; mount a directory with -v /path:/path";
-const ANONYMOUS: &str = "anonymous volumes are not there yet; mount a directory with -v /path:/path";
-
-/// `-v SRC:DST[:OPTIONS]`
+/// `-v [SRC:]DST[:OPTIONS]`
 pub fn volumes(flags: &[String]) -> Result<Vec<MountSpec>> {
     flags.iter().map(|flag| volume(flag)).collect()
 }
@@ -23,44 +23,62 @@ fn volume(flag: &str) -> Result<MountSpec> {
     let invalid = || refused(format!("invalid volume specification: '{flag}'"));
     let parts: Vec<&str> = flag.split(':').collect();
     let (source, target, options) = match parts[..] {
-        [target] if target.starts_with('/') => return Err(later::not_yet("volume", ANONYMOUS)),
-        [source, target] if target.starts_with('/') || mode(target).is_none() => (source, target, ""),
-        [source, target, options] => (source, target, options),
+        [target] => (None, target, ""),
+        [source, target] if target.starts_with('/') || mode(target).is_none() => (Some(source), target, ""),
+        [source, target, options] => (Some(source), target, options),
         _ => return Err(invalid()),
     };
-    if source.is_empty() || target.is_empty() {
+    if source == Some("") || target.is_empty() {
         return Err(invalid());
     }
-    let bind = "invalid mount config for type \"bind\"";
+    let directory = match source {
+        Some(source) if source.starts_with('/') => Some(PathBuf::from(source)),
+        Some(source)
+            if matches!(source, "." | "..") || source.starts_with("./") || source.starts_with("../") =>
+        {
+            Some(of_here(source)?)
+        }
+        _ => None,
+    };
     if !target.starts_with('/') {
+        let kind = if directory.is_some() { "bind" } else { "volume" };
         return Err(refused(format!(
-            "invalid volume specification: '{flag}': {bind}: invalid mount path: '{target}' mount path must be absolute"
+            "invalid volume specification: '{flag}': invalid mount config for type \"{kind}\": invalid mount path: '{target}' mount path must be absolute"
         )));
     }
     check_target(flag, target)?;
-    let Some(mode) = mode(options) else { return Err(refused(format!("invalid mode: {options}"))) };
-    let source = if source.starts_with('/') {
-        PathBuf::from(source)
-    } else if source == "." || source == ".." || source.starts_with("./") || source.starts_with("../") {
-        absolute(source)?
-    } else if is_volume_name(source) {
-        return Err(later::not_yet("volume", NAMED));
-    } else {
-        return Err(refused(format!(
-            "create {source}: {source:?} includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use absolute path"
-        )));
+    let bad_mode = || refused(format!("invalid mode: {options}"));
+    let mode = mode(options).ok_or_else(bad_mode)?;
+    let kind = match (directory, source) {
+        (Some(_), _) if mode.no_copy => return Err(bad_mode()),
+        (Some(source), _) => MountKind::Bind {
+            source: absolute(&source),
+            create_source: true,
+            recursive: true,
+            propagation: mode.propagation.unwrap_or_default(),
+        },
+        (None, _) if mode.propagation.is_some() => return Err(bad_mode()),
+        (None, name) => {
+            let name = name.unwrap_or_default();
+            if !name.is_empty() {
+                volume::check_name(name).map_err(|e| refused(e.to_string()))?;
+            }
+            MountKind::Volume {
+                name: name.to_owned(),
+                anonymous: name.is_empty(),
+                no_copy: mode.no_copy,
+                subpath: None,
+                labels: BTreeMap::new(),
+                options: BTreeMap::new(),
+                asked: Asked::VolumeFlag,
+            }
+        }
     };
-    let kind = MountKind::Bind {
-        source: clean(&source),
-        create_source: true,
-        recursive: true,
-        propagation: mode.propagation,
-    };
-    Ok(MountSpec { kind, target: clean(Path::new(target)), read_only: mode.read_only })
+    Ok(MountSpec::new(kind, absolute(Path::new(target)), mode.read_only))
 }
 
 fn check_target(flag: &str, target: &str) -> Result<()> {
-    if clean(Path::new(target)) == Path::new("/") {
+    if absolute(Path::new(target)) == Path::new("/") {
         return Err(refused(format!(
             "invalid volume specification: '{flag}': invalid mount config for type \"bind\": invalid specification: destination can't be '/'"
         )));
@@ -68,43 +86,22 @@ fn check_target(flag: &str, target: &str) -> Result<()> {
     Ok(())
 }
 
-fn is_volume_name(text: &str) -> bool {
-    let word = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
-    let mut bytes = text.bytes();
-    bytes.next().is_some_and(|b| b.is_ascii_alphanumeric()) && text.len() > 1 && bytes.all(word)
-}
-
-fn absolute(path: &str) -> Result<PathBuf> {
-    let absolute = std::path::absolute(path);
-    absolute.map(|path| clean(&path)).map_err(|e| Failure::usage(format!("{path}: {e}")))
-}
-
-/// Go's filepath.Clean of an absolute path: `.` and `..` taken away as text.
-fn clean(path: &Path) -> PathBuf {
-    use std::path::Component;
-    let mut out = PathBuf::from("/");
-    for component in path.components() {
-        match component {
-            Component::ParentDir => {
-                out.pop();
-            }
-            Component::Normal(name) => out.push(name),
-            _ => {}
-        }
-    }
-    out
+fn of_here(path: &str) -> Result<PathBuf> {
+    let path_here = std::path::absolute(path);
+    path_here.map(|path| absolute(&path)).map_err(|e| Failure::usage(format!("{path}: {e}")))
 }
 
 #[derive(Default)]
 struct Mode {
     read_only: bool,
-    propagation: Propagation,
+    propagation: Option<Propagation>,
+    no_copy: bool,
 }
 
 /// Each kind of option may come once; SELinux's `z` and `Z` and macOS's consistency mean nothing here.
 fn mode(options: &str) -> Option<Mode> {
     let mut mode = Mode::default();
-    let mut seen = [false; 4];
+    let mut seen = [false; 5];
     for option in options.split(',') {
         let kind = match option {
             "" if options.is_empty() => return Some(mode),
@@ -114,9 +111,13 @@ fn mode(options: &str) -> Option<Mode> {
             }
             "z" | "Z" => 1,
             "consistent" | "cached" | "delegated" => 2,
-            other => {
-                mode.propagation = propagation(other)?;
+            "nocopy" => {
+                mode.no_copy = true;
                 3
+            }
+            other => {
+                mode.propagation = Some(propagation(other)?);
+                4
             }
         };
         if std::mem::replace(&mut seen[kind], true) {
@@ -173,7 +174,7 @@ pub fn tmpfs(flags: &[String]) -> Result<Vec<MountSpec>> {
                 }
             }
             let kind = MountKind::Tmpfs { size, mode, options: rest };
-            Ok(MountSpec { kind, target: clean(Path::new(target)), read_only })
+            Ok(MountSpec::new(kind, absolute(Path::new(target)), read_only))
         })
         .collect()
 }
@@ -235,8 +236,18 @@ pub struct MountFlag {
     create_source: bool,
     size: Option<u64>,
     mode: Option<u32>,
-    /// A key that belongs to volumes or images.
-    foreign: Option<&'static str>,
+    volume: VolumeOptions,
+    image_subpath: bool,
+}
+
+/// `volume-*`
+#[derive(Debug, Clone, Default, PartialEq)]
+struct VolumeOptions {
+    no_copy: bool,
+    labels: BTreeMap<String, String>,
+    driver: String,
+    options: BTreeMap<String, String>,
+    subpath: Option<PathBuf>,
 }
 
 /// Reads the comma-separated pairs; mistakes are told as docker/cli tells them.
@@ -305,10 +316,12 @@ pub fn parse_mount(text: &str) -> Result<MountFlag, String> {
                 let bits = u32::from_str_radix(text, 8);
                 mount.mode = Some(bits.map_err(|_| format!("invalid value for {key}: {text}"))?);
             }
-            "volume-nocopy" | "volume-label" | "volume-driver" | "volume-opt" | "volume-subpath" => {
-                mount.foreign = Some("volume");
-            }
-            "image-subpath" => mount.foreign = Some("image"),
+            "volume-nocopy" => mount.volume.no_copy = truth()?,
+            "volume-label" => mount.volume.labels.extend([pair(text)]),
+            "volume-driver" => mount.volume.driver = text.to_owned(),
+            "volume-opt" => mount.volume.options.extend([pair(text)]),
+            "volume-subpath" => mount.volume.subpath = Some(PathBuf::from(text)),
+            "image-subpath" => mount.image_subpath = true,
             _ => return Err(format!("unknown option '{key}' in '{field}'")),
         }
     }
@@ -324,10 +337,10 @@ impl MountFlag {
         match () {
             _ if self.kind.is_empty() => Err("type is required".to_owned()),
             _ if self.target.is_empty() => Err("target is required".to_owned()),
-            _ if self.foreign == Some("volume") && !is("volume") => mixed("volume"),
+            _ if self.volume != VolumeOptions::default() && !is("volume") => mixed("volume"),
             _ if bind_options && !is("bind") => mixed("bind"),
             _ if (self.size.is_some() || self.mode.is_some()) && !is("tmpfs") => mixed("tmpfs"),
-            _ if self.foreign == Some("image") && !is("image") => mixed("image"),
+            _ if self.image_subpath && !is("image") => mixed("image"),
             _ => match self.recursive.as_deref() {
                 Some(how @ ("writable" | "readonly")) if !self.read_only => Err(format!(
                     "option 'bind-recursive={how}' requires 'readonly' to be specified in conjunction"
@@ -351,7 +364,7 @@ fn mount(flag: MountFlag) -> Result<MountSpec> {
     if !flag.target.starts_with('/') {
         return Err(config(&format!("invalid mount path: '{}' mount path must be absolute", flag.target)));
     }
-    if clean(Path::new(&flag.target)) == Path::new("/") {
+    if absolute(Path::new(&flag.target)) == Path::new("/") {
         return Err(config("invalid specification: destination can't be '/'"));
     }
     let kind = match flag.kind.as_str() {
@@ -360,7 +373,7 @@ fn mount(flag: MountFlag) -> Result<MountSpec> {
                 return Err(config("field Source must not be empty"));
             }
             let source = match flag.source.as_str() {
-                source if source.starts_with('.') => absolute(source)?,
+                source if source.starts_with('.') => of_here(source)?,
                 source if source.starts_with('/') => PathBuf::from(source),
                 source => {
                     return Err(config(&format!(
@@ -379,7 +392,7 @@ fn mount(flag: MountFlag) -> Result<MountSpec> {
             }
             let recursive = flag.recursive.as_deref() != Some("disabled");
             MountKind::Bind {
-                source: clean(&source),
+                source: absolute(&source),
                 create_source: flag.create_source,
                 recursive,
                 propagation,
@@ -391,14 +404,47 @@ fn mount(flag: MountFlag) -> Result<MountSpec> {
             }
             MountKind::Tmpfs { size: flag.size.map(Bytes), mode: flag.mode, options: Vec::new() }
         }
-        "volume" => return Err(later::not_yet("mount", NAMED)),
+        "volume" => {
+            let VolumeOptions { no_copy, labels, driver, options, subpath } = flag.volume;
+            let anonymous = flag.source.is_empty();
+            if anonymous && flag.read_only {
+                return Err(config("must not set ReadOnly mode when using anonymous volumes"));
+            }
+            if anonymous && subpath.is_some() {
+                return Err(config("must not set Subpath when using anonymous volumes"));
+            }
+            if subpath.as_ref().is_some_and(|path| {
+                path.is_absolute() || path.components().any(|c| c == Component::ParentDir)
+            }) {
+                return Err(config("subpath must be a relative path within the volume"));
+            }
+            if !anonymous {
+                volume::check_name(&flag.source).map_err(|e| refused(e.to_string()))?;
+            }
+            check_driver(&driver)?;
+            let name = flag.source;
+            MountKind::Volume { name, anonymous, no_copy, subpath, labels, options, asked: Asked::MountFlag }
+        }
         "image" => return Err(later::not_yet("mount", "mounts of images are not there yet")),
         "npipe" | "cluster" => {
             return Err(later::not_yet("mount", "mounts of this type exist on Windows and in swarms only"));
         }
         other => return Err(refused(format!("mount type unknown: {other:?}"))),
     };
-    Ok(MountSpec { kind, target: clean(Path::new(&flag.target)), read_only: flag.read_only })
+    Ok(MountSpec::new(kind, absolute(Path::new(&flag.target)), flag.read_only))
+}
+
+/// Docker's volume plugins need its engine; ours are all directories.
+pub fn check_driver(driver: &str) -> Result<()> {
+    match driver {
+        "" | "local" => Ok(()),
+        other => Err(refused(format!("error looking up volume plugin {other}: plugin {other:?} not found"))),
+    }
+}
+
+fn pair(text: &str) -> (String, String) {
+    let (key, value) = text.split_once('=').unwrap_or((text, ""));
+    (key.to_owned(), value.to_owned())
 }
 
 /// One record of CSV: fields in quotes may hold commas, a doubled quote is a quote.

@@ -1,12 +1,13 @@
 //! From the command line to the wish, and Docker's complaints on the way.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use clap::{Args, Command, FromArgMatches};
 
 use super::*;
 use crate::cli::grammar::{Parsed, Place, parse};
-use crate::container::spec::{MountKind, MountSpec, Propagation};
+use crate::container::spec::{Asked, MountKind, MountSpec, Propagation};
 
 #[derive(Debug, clap::Args)]
 struct Probe {
@@ -168,8 +169,47 @@ fn mounts_in_every_spelling() {
         ("--tmpfs /t", tmpfs(None, None, &[]), "/t", false),
         ("--tmpfs /t:size=64k,mode=1777,exec,ro", tmpfs(Some(64 << 10), Some(0o1777), &["exec"]), "/t", true),
     ] {
-        assert_eq!(spec(line).mounts, [MountSpec { kind, target: target.into(), read_only }], "{line}");
+        assert_eq!(spec(line).mounts, [MountSpec::new(kind, target.into(), read_only)], "{line}");
     }
+}
+
+#[test]
+fn volumes_in_every_spelling() {
+    let volume = |name: &str, asked| MountKind::Volume {
+        name: name.to_owned(),
+        anonymous: name.is_empty(),
+        no_copy: false,
+        subpath: None,
+        labels: BTreeMap::new(),
+        options: BTreeMap::new(),
+        asked,
+    };
+    let full = MountKind::Volume {
+        name: "db".to_owned(),
+        anonymous: false,
+        no_copy: true,
+        subpath: Some("a/b".into()),
+        labels: [("k".to_owned(), "v".to_owned())].into(),
+        options: [("o".to_owned(), "bind".to_owned()), ("device".to_owned(), "/s".to_owned())].into(),
+        asked: Asked::MountFlag,
+    };
+    for (line, kind, read_only) in [
+        ("-v db:/d", volume("db", Asked::VolumeFlag), false),
+        ("-v db:/x/../d/:ro,z", volume("db", Asked::VolumeFlag), true),
+        ("-v /d", volume("", Asked::VolumeFlag), false),
+        ("--mount src=db,dst=/d,readonly", volume("db", Asked::MountFlag), true),
+        ("--mount type=volume,dst=/d,volume-driver=local", volume("", Asked::MountFlag), false),
+        (
+            "--mount src=db,dst=/d,volume-nocopy,volume-label=k=v,volume-subpath=a/b,volume-opt=o=bind,volume-opt=device=/s",
+            full,
+            false,
+        ),
+    ] {
+        assert_eq!(spec(line).mounts, [MountSpec::new(kind, "/d".into(), read_only)], "{line}");
+    }
+    let wish = spec("-v db:/d:nocopy --volumes-from a --volumes-from b:ro --volume-driver local");
+    assert!(matches!(wish.mounts[0].kind, MountKind::Volume { no_copy: true, .. }));
+    assert_eq!(wish.volumes_from, ["a", "b:ro"]);
 }
 
 #[test]
@@ -206,6 +246,36 @@ fn mistakes_are_told_in_dockers_words() {
             "Error response from daemon: Invalid container name (/bad!), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
         ),
         ("-v /a:/b:zz", "Error response from daemon: invalid mode: zz"),
+        ("-v db:/d:rshared", "Error response from daemon: invalid mode: rshared"),
+        ("-v /a:/b:nocopy", "Error response from daemon: invalid mode: nocopy"),
+        (
+            "-v db",
+            "Error response from daemon: invalid volume specification: 'db': invalid mount config for type \"volume\": invalid mount path: 'db' mount path must be absolute",
+        ),
+        (
+            "-v a/b:/d",
+            "Error response from daemon: create a/b: \"a/b\" includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use absolute path",
+        ),
+        (
+            "--mount dst=/d,volume-driver=nfs",
+            "Error response from daemon: error looking up volume plugin nfs: plugin \"nfs\" not found",
+        ),
+        (
+            "--mount dst=/d,readonly",
+            "Error response from daemon: invalid mount config for type \"volume\": must not set ReadOnly mode when using anonymous volumes",
+        ),
+        (
+            "--mount dst=/d,volume-subpath=x",
+            "Error response from daemon: invalid mount config for type \"volume\": must not set Subpath when using anonymous volumes",
+        ),
+        (
+            "--mount src=db,dst=/d,volume-subpath=../x",
+            "Error response from daemon: invalid mount config for type \"volume\": subpath must be a relative path within the volume",
+        ),
+        (
+            "--mount type=tmpfs,dst=/d,volume-nocopy",
+            "invalid argument \"type=tmpfs,dst=/d,volume-nocopy\" for \"--mount\" flag: cannot mix 'volume-*' options with mount type 'tmpfs'",
+        ),
         ("-v /a:/b:c:d", "Error response from daemon: invalid volume specification: '/a:/b:c:d'"),
         (
             "-v /a:/",
@@ -255,10 +325,7 @@ fn what_is_not_there_yet_is_refused_by_name() {
         "--restart always",
         "--health-cmd x",
         "--link a:b",
-        "--volumes-from a",
         "--gpus all",
-        "-v data:/data",
-        "--mount src=data,dst=/data",
         "--network bridge",
         "--network-alias x",
         "--ip 1.2.3.4",
@@ -274,7 +341,6 @@ fn what_is_not_there_yet_is_refused_by_name() {
             "p" => "publish",
             "P" => "publish-all",
             "m" => "memory",
-            "v" => "volume",
             "memory" | "cpus" => flag,
             other => other,
         };

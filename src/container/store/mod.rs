@@ -26,6 +26,7 @@
 //! a name counts when the container it points to has that name in its record, or is being changed at
 //! this moment; any other is a leftover and is taken over, under the lock `names/.lock`.
 
+use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -35,6 +36,7 @@ use std::time::Duration;
 
 use rustix::fs::{FallocateFlags, Mode, OFlags, openat};
 
+use super::spec::MountSpec;
 use super::{ContainerId, ContainerName, ContainerRecord, Exit, State, StateFile, names, record, state};
 use crate::config::Config;
 use crate::sys::file::{self, Durability};
@@ -305,6 +307,23 @@ impl ContainerStore {
             .list_where(|directory| open_at(directory, "alive").is_ok_and(|file| is_alive(file.as_fd())))?;
         views.retain(|view| matches!(view.state, State::Running { .. }));
         Ok(views)
+    }
+
+    /// The containers of every volume that is in use. A record that cannot be read is an error here: what
+    /// its container uses must not go.
+    pub fn volume_users(&self) -> Result<HashMap<String, Vec<ContainerId>>, StoreError> {
+        let mut users: HashMap<String, Vec<ContainerId>> = HashMap::new();
+        for id in self.ids()? {
+            // Removed since the look.
+            let Some(record) = self.record(&id)? else { continue };
+            for name in record.spec.mounts.iter().filter_map(MountSpec::volume) {
+                let users = users.entry(name.to_owned()).or_default();
+                if !users.contains(&id) {
+                    users.push(id.clone());
+                }
+            }
+        }
+        Ok(users)
     }
 
     fn list_where(&self, wanted: impl Fn(BorrowedFd<'_>) -> bool) -> Result<Vec<ContainerView>, StoreError> {

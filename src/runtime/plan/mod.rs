@@ -46,6 +46,8 @@ pub struct PlanInput<'a> {
     pub image: &'a RunConfig,
     pub host: &'a HostFacts,
     pub files: ContainerFiles<'a>,
+    /// Where volumes lie.
+    pub volumes: &'a Path,
     /// The network namespace that was decided for `record.spec.network`.
     pub network: NamespaceChoice,
 }
@@ -500,7 +502,7 @@ fn seccomp_program(
 }
 
 /// Absolute and without `.`, `..` and doubled slashes, by the text alone (Go's filepath.Join("/", p)).
-pub(super) fn absolute(path: &Path) -> PathBuf {
+pub fn absolute(path: &Path) -> PathBuf {
     use std::path::Component;
     let mut clean = PathBuf::from("/");
     for part in path.components() {

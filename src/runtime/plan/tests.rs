@@ -58,7 +58,7 @@ fn planned_on(host: &HostFacts, image: &RunConfig, spec: ContainerSpec) -> Resul
         hostname: Path::new("/store/hostname"),
         resolv_conf: Path::new("/store/resolv.conf"),
     };
-    plan(&PlanInput { record: &record, image, host, files, network })
+    plan(&PlanInput { record: &record, image, host, files, volumes: Path::new("/store/volumes"), network })
 }
 
 fn planned(spec: ContainerSpec) -> Launch {
@@ -208,7 +208,7 @@ fn place(op: &MountOp) -> &Path {
         | MountOp::Bind { target, .. }
         | MountOp::Borrowed { target, .. }
         | MountOp::Device { target, .. } => target,
-        MountOp::Symlink { path, .. } | MountOp::Directory { path } => path,
+        MountOp::Symlink { path, .. } | MountOp::Volume { target: path, .. } => path,
         MountOp::AllDevices => Path::new("/dev"),
     }
 }
@@ -218,16 +218,13 @@ fn find<'a>(launch: &'a Launch, target: &str) -> Option<&'a MountOp> {
 }
 
 fn bind(target: &str) -> MountSpec {
-    MountSpec {
-        kind: MountKind::Bind {
-            source: PathBuf::from("/src"),
-            create_source: true,
-            recursive: true,
-            propagation: Propagation::RPrivate,
-        },
-        target: PathBuf::from(target),
-        read_only: false,
-    }
+    let kind = MountKind::Bind {
+        source: PathBuf::from("/src"),
+        create_source: true,
+        recursive: true,
+        propagation: Propagation::RPrivate,
+    };
+    MountSpec::new(kind, PathBuf::from(target), false)
 }
 
 #[test]
@@ -307,14 +304,10 @@ fn hostile_mounts_are_refused() {
 
 #[test]
 fn tmpfs_options_are_flags_or_data() {
-    let tmpfs = |options: &str, read_only| MountSpec {
-        kind: MountKind::Tmpfs {
-            size: Some(Bytes(4096)),
-            mode: Some(0o1770),
-            options: options.split(',').filter(|o| !o.is_empty()).map(str::to_owned).collect(),
-        },
-        target: PathBuf::from("/t"),
-        read_only,
+    let tmpfs = |options: &str, read_only| {
+        let options = options.split(',').filter(|o| !o.is_empty()).map(str::to_owned).collect();
+        let kind = MountKind::Tmpfs { size: Some(Bytes(4096)), mode: Some(0o1770), options };
+        MountSpec::new(kind, PathBuf::from("/t"), read_only)
     };
     let quiet = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
     for (options, read_only, expected_flags, expected_data) in [
@@ -386,11 +379,24 @@ fn namespaces_of_the_host_bring_its_file_systems() {
 }
 
 #[test]
-fn volumes_of_the_image_are_directories() {
-    let volumes = BTreeMap::from([("/data/../var/db/".to_owned(), serde_json::json!({}))]);
-    let image = RunConfig { volumes: Some(volumes), ..image() };
-    let launch = planned_on(&many_ids(), &image, isolated()).unwrap();
-    assert!(launch.mounts.contains(&MountOp::Directory { path: PathBuf::from("/var/db") }));
+fn volumes_are_mounted_from_where_they_lie() {
+    let kind = MountKind::Volume {
+        name: "db".to_owned(),
+        anonymous: false,
+        no_copy: false,
+        subpath: Some("a/b".into()),
+        labels: BTreeMap::new(),
+        options: BTreeMap::new(),
+        asked: crate::container::spec::Asked::MountFlag,
+    };
+    let mounts = vec![MountSpec::new(kind, "/data/../var/db/".into(), true)];
+    let launch = planned(ContainerSpec { mounts, ..isolated() });
+    assert!(launch.mounts.contains(&MountOp::Volume {
+        source: "/store/volumes/db/_data".into(),
+        subpath: Some("a/b".into()),
+        target: "/var/db".into(),
+        read_only: true,
+    }));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::super::launch::{Borrow, IdMapping, MountOp, NamespaceChoice, Namespac
 use super::{PlanError, PlanInput, absolute};
 use crate::container::spec::{Bytes, DeviceSpec, MountKind, MountSpec, Propagation};
 use crate::sys::namespace::lookup;
+use crate::volume;
 
 const RDONLY: u64 = libc::MS_RDONLY;
 const NOSUID: u64 = libc::MS_NOSUID;
@@ -73,16 +74,13 @@ pub(super) fn check(mounts: &[MountSpec]) -> Result<(), PlanError> {
 /// The whole list, in the order of mounting.
 pub(super) fn mounts(input: &PlanInput<'_>, namespaces: &Namespaces, gid_map: &[IdMapping]) -> Vec<MountOp> {
     let spec = &input.record.spec;
-    let mut wished: Vec<MountOp> = spec.mounts.iter().map(wish).collect();
+    let mut wished: Vec<MountOp> = spec.mounts.iter().map(|mount| wish(mount, input.volumes)).collect();
     // A mount hides what was mounted below its target before it (Docker sorts by depth too).
     wished.sort_by_key(|op| depth(target(op)));
     let covered = |op: &MountOp| wished.iter().any(|wish| hides(target(wish), target(op)));
     let mut ops = kernel_mounts(input, namespaces, gid_map);
     ops.extend(file_mounts(input));
     ops.retain(|op| !covered(op));
-    // What the container keeps there lies with the rest of what it writes.
-    let volumes = input.image.volumes.iter().flat_map(|volumes| volumes.keys());
-    ops.extend(volumes.map(|path| MountOp::Directory { path: absolute(Path::new(path)) }));
     ops.extend(spec.devices.iter().map(device));
     if spec.privileged {
         ops.push(MountOp::AllDevices);
@@ -97,7 +95,7 @@ fn target(op: &MountOp) -> &Path {
         | MountOp::Bind { target, .. }
         | MountOp::Borrowed { target, .. }
         | MountOp::Device { target, .. }
-        | MountOp::Directory { path: target }
+        | MountOp::Volume { target, .. }
         | MountOp::Symlink { path: target, .. } => target,
         MountOp::AllDevices => Path::new("/dev"),
     }
@@ -213,7 +211,7 @@ fn device(device: &DeviceSpec) -> MountOp {
     }
 }
 
-fn wish(mount: &MountSpec) -> MountOp {
+fn wish(mount: &MountSpec, volumes: &Path) -> MountOp {
     let target = absolute(&mount.target);
     match &mount.kind {
         MountKind::Bind { source, create_source, recursive, propagation } => MountOp::Bind {
@@ -223,6 +221,12 @@ fn wish(mount: &MountSpec) -> MountOp {
             read_only: mount.read_only,
             propagation: *propagation,
             create_source: *create_source,
+        },
+        MountKind::Volume { name, subpath, .. } => MountOp::Volume {
+            source: volume::data_in(volumes, name),
+            subpath: subpath.clone(),
+            target,
+            read_only: mount.read_only,
         },
         MountKind::Tmpfs { size, mode, options } => {
             let mut flags = QUIET;

@@ -1,0 +1,196 @@
+//! `volume create`, `volume inspect`, `volume ls`, `volume rm`, `volume exists`; `volume prune` is with the
+//! other prunes.
+
+use super::failure::{Failure, Result};
+use super::filter::{self, Filters, matches_pattern};
+use super::flags::{check_volume_driver, key_value, label};
+use super::format::{Format, HELP_OF_LISTINGS, HELP_OF_OBJECTS, Listing, label_method, row};
+use super::inspect::show;
+use super::ui;
+use super::ui::template::Value;
+use super::verb::{Context, Verb};
+use crate::engine::volume::{Volume, Wish};
+use crate::engine::{Engine, Kind};
+
+#[derive(Debug, clap::Args)]
+pub struct VolumeCreate {
+    /// Specify volume driver name
+    #[arg(short, long, value_name = "string", default_value = "local")]
+    driver: String,
+    /// Set metadata for a volume
+    #[arg(long, value_name = "list", value_parser = label)]
+    label: Vec<(String, String)>,
+    /// Set driver specific options (type, o, device)
+    #[arg(short, long, value_name = "map", value_parser = key_value)]
+    opt: Vec<(String, String)>,
+    /// Succeed if the volume exists, as it always does
+    #[arg(long, hide = true)]
+    ignore: bool,
+    #[arg(value_name = "VOLUME")]
+    name: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct VolumeInspect {
+    #[arg(short, long, value_name = "string", help = HELP_OF_OBJECTS)]
+    format: Option<String>,
+    #[arg(required = true, value_name = "VOLUME")]
+    names: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct VolumeLs {
+    /// Provide filter values (e.g. "dangling=true")
+    #[arg(short, long, value_name = "filter", value_parser = filter::parse)]
+    filter: Vec<(String, String)>,
+    #[arg(long, value_name = "string", help = HELP_OF_LISTINGS)]
+    format: Option<String>,
+    /// Only display volume names
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct VolumeRm {
+    /// Force the removal of one or more volumes
+    #[arg(short, long)]
+    force: bool,
+    #[arg(required = true, value_name = "VOLUME")]
+    names: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct VolumeExists {
+    #[arg(required = true, value_name = "VOLUME")]
+    name: String,
+}
+
+impl Verb for VolumeCreate {
+    const NAMES: &'static [&'static str] = &["volume create"];
+    const USAGE: &'static str = "[OPTIONS] [VOLUME]";
+    const ABOUT: &'static str = "Create a volume";
+
+    fn run(self, context: &Context) -> Result<u8> {
+        check_volume_driver(&self.driver).map_err(|failure| Failure { status: 1, ..failure })?;
+        let wish = Wish { labels: self.label.into_iter().collect(), options: self.opt.into_iter().collect() };
+        let name = self.name.as_deref().filter(|name| !name.is_empty());
+        ui::line(context.engine()?.create_volume(name, wish)?.name)?;
+        Ok(0)
+    }
+}
+
+impl Verb for VolumeInspect {
+    const NAMES: &'static [&'static str] = &["volume inspect"];
+    const USAGE: &'static str = "[OPTIONS] VOLUME [VOLUME...]";
+    const ABOUT: &'static str = "Display detailed information on one or more volumes";
+
+    fn run(self, context: &Context) -> Result<u8> {
+        show(context, &self.names, self.format.as_deref(), a_volume)
+    }
+}
+
+/// Docker's JSON of a volume.
+pub fn a_volume(engine: &Engine, name: &str) -> Result<serde_json::Value> {
+    Ok(engine.inspect_volume(&engine.volume(name)?))
+}
+
+const FILTERS: &[&str] = &["dangling", "driver", "label", "name"];
+
+const LISTING: Listing = Listing {
+    kind: "*formatter.volumeContext",
+    headings: &[
+        ("Availability", "AVAILABILITY"),
+        ("Driver", "DRIVER"),
+        ("Group", "GROUP"),
+        ("Labels", "LABELS"),
+        ("Links", "LINKS"),
+        ("Mountpoint", "MOUNTPOINT"),
+        ("Name", "VOLUME NAME"),
+        ("Scope", "SCOPE"),
+        ("Size", "SIZE"),
+        ("Status", "STATUS"),
+    ],
+};
+
+impl Verb for VolumeLs {
+    const NAMES: &'static [&'static str] = &["volume ls", "volume list"];
+    const USAGE: &'static str = "[OPTIONS]";
+    const ABOUT: &'static str = "List volumes";
+
+    fn run(self, context: &Context) -> Result<u8> {
+        let filters = Filters::new(&self.filter, FILTERS)?;
+        let dangling = filters.truth("dangling")?;
+        let format = match (self.quiet, self.format.as_deref().unwrap_or_default()) {
+            (true, "" | "table" | "json") => Format::parse("{{.Name}}", "")?,
+            (_, format) => Format::parse(format, "{{.Driver}}\t{{.Name}}")?,
+        };
+        let engine = context.engine()?;
+        let users = match dangling {
+            Some(_) => engine.containers.volume_users().map_err(crate::engine::Error::from)?,
+            None => Default::default(),
+        };
+        let is_wanted = |volume: &Volume| {
+            dangling.is_none_or(|wanted| users.contains_key(&volume.name) != wanted)
+                && filters.any("driver", |driver| driver == "local")
+                && filters.labels("label", &volume.labels)
+                && filters.any("name", |pattern| matches_pattern(pattern, &volume.name))
+        };
+        let volumes = engine.volumes.list().map_err(crate::engine::Error::from)?;
+        let rows: Vec<Value> =
+            volumes.into_iter().filter(is_wanted).map(|volume| describe(&engine, volume)).collect();
+        ui::out(&format.render(&LISTING, &rows)?)?;
+        Ok(0)
+    }
+}
+
+fn describe(engine: &Engine, volume: Volume) -> Value {
+    let joined: Vec<String> = volume.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let not_here = || "N/A".to_owned();
+    let mut fields = row(vec![
+        ("Availability", not_here()),
+        ("Driver", "local".to_owned()),
+        ("Group", not_here()),
+        ("Labels", joined.join(",")),
+        ("Links", not_here()),
+        ("Mountpoint", engine.volumes.data(&volume.name).to_string_lossy().into_owned()),
+        ("Name", volume.name),
+        ("Scope", "local".to_owned()),
+        ("Size", not_here()),
+        ("Status", not_here()),
+    ]);
+    fields.push(("Label".to_owned(), label_method(volume.labels)));
+    Value::fields(fields)
+}
+
+impl Verb for VolumeRm {
+    const NAMES: &'static [&'static str] = &["volume rm", "volume remove"];
+    const USAGE: &'static str = "[OPTIONS] VOLUME [VOLUME...]";
+    const ABOUT: &'static str = "Remove one or more volumes";
+
+    fn run(self, context: &Context) -> Result<u8> {
+        let engine = context.engine()?;
+        let failed = super::each(&self.names, |name| {
+            match engine.remove_volume(name) {
+                // Gone is what was wanted.
+                Err(error) if self.force && error.kind == Kind::NotFound => {}
+                removed => removed?,
+            }
+            ui::line(name)
+        })?;
+        Ok(u8::from(!failed.is_empty()))
+    }
+}
+
+impl Verb for VolumeExists {
+    const NAMES: &'static [&'static str] = &["volume exists"];
+    const USAGE: &'static str = "VOLUME";
+    const ABOUT: &'static str = "Say by the exit status whether a volume exists";
+
+    fn run(self, context: &Context) -> Result<u8> {
+        match context.engine()?.volume(&self.name) {
+            Ok(_) => Ok(0),
+            Err(error) if error.kind == Kind::NotFound => Ok(1),
+            Err(error) => Err(Failure { status: 125, ..Failure::from(error) }),
+        }
+    }
+}
