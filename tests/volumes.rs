@@ -364,3 +364,63 @@ fn removing_and_using_at_once_loses_nothing() {
         entries.filter(|entry| entry.file_name().to_string_lossy().starts_with('.')).count() == 1
     });
 }
+
+#[test]
+fn an_overlay_takes_what_is_written_and_goes_with_the_run() {
+    let c = Coracle::busybox();
+    let file = c.file("mine/f", "mine\n");
+    let mine = file.parent().expect("it has one").to_owned();
+    let mount = format!("{}:/m:O", mine.display());
+    c.ok([
+        "create",
+        "--name",
+        "box",
+        "-v",
+        &mount,
+        "-v",
+        "db:/d:O",
+        "busybox",
+        "sh",
+        "-c",
+        "ls /m /d; rm /m/f; echo x > /m/g; echo y > /d/h; cat /m/g /d/h",
+    ]);
+    for _ in 0..2 {
+        assert_eq!(c.ok(["start", "-a", "box"]).lines(), ["/d:", "", "/m:", "f", "x", "y"]);
+    }
+    assert_eq!(c.inspect("box", "{{json .HostConfig.Binds}}"), format!("[\"{mount}\",\"db:/d:O\"]"));
+    assert_eq!(std::fs::read_dir(&mine).expect("it is there").count(), 1);
+    let overlays = c.container_directories()[0].join("overlays");
+    assert_eq!(std::fs::read_dir(overlays).expect("it is there").count(), 0);
+    let missing = format!("{}/nosuch:/m:O", c.home().display());
+    c.fails(125, ["run", "--rm", "-v", &missing, "busybox", "true"]).says("nosuch");
+}
+
+#[test]
+fn a_mount_can_be_given_to_the_containers_user() {
+    need!(ids);
+    let c = Coracle::new();
+    let passwd = "root:x:0:0::/:/bin/sh\nalice:x:1000:100::/:/bin/sh\n";
+    let image = ImageBuilder::busybox().layer([Entry::file("etc/passwd", passwd)]);
+    c.load(&image.docker_archive(&["busybox:latest"]));
+    let file = c.file("mine/sub/f", "x");
+    let mine = file.ancestors().nth(2).expect("it has one").to_owned();
+    std::os::unix::fs::symlink("/etc/passwd", mine.join("link")).expect("the home is ours");
+    let mount = format!("{}:/m:U", mine.display());
+    let look = "stat -c %u:%g /m /m/sub /m/sub/f /m/link; stat -c %u:%g /etc/passwd; echo y > /m/sub/f && echo written";
+    let lines = ["1000:100", "1000:100", "1000:100", "1000:100", "0:0", "written"];
+    assert_eq!(c.sh(&["-u", "alice", "-v", &mount], look).lines(), lines);
+    // And back, whoever they belong to.
+    assert_eq!(c.sh(&["-v", &mount], "stat -c %u:%g /m/sub/f").line(), "0:0");
+    // What is mounted below keeps its owner.
+    let output = c.sh(&["-u", "1000", "-v", "db:/d:U", "-v", "other:/d/below"], "stat -c %u:%g /d /d/below");
+    assert_eq!(output.lines(), ["1000:100", "0:0"]);
+    let output =
+        c.sh(&["-u", "1000", "-v", "db:/d:ro,U"], "stat -c %u /d; touch /d/f 2>/dev/null || echo refused");
+    assert_eq!(output.lines(), ["1000", "refused"]);
+    // keep-id: the user's own files stay as they are.
+    let user = ["--userns", "keep-id:uid=1000,gid=100", "-u", "1000"];
+    let mut flags = user.to_vec();
+    flags.extend(["-v", &mount]);
+    assert_eq!(c.sh(&flags, "stat -c %u /m/sub/f").line(), "1000");
+    std::fs::write(file, "mine again").expect("it is the user's");
+}

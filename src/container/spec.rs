@@ -119,11 +119,17 @@ pub struct MountSpec {
     /// Came with `--volumes-from`.
     #[serde(default)]
     pub inherited: bool,
+    /// What lies there is given to the container's user at every start (podman's `U`).
+    #[serde(default)]
+    pub chown: bool,
+    /// What is written there goes into an overlay that ends with the run (podman's `O`).
+    #[serde(default)]
+    pub overlay: bool,
 }
 
 impl MountSpec {
     pub fn new(kind: MountKind, target: PathBuf, read_only: bool) -> MountSpec {
-        MountSpec { kind, target, read_only, inherited: false }
+        MountSpec { kind, target, read_only, inherited: false, chown: false, overlay: false }
     }
 
     /// The volume that it mounts.

@@ -359,6 +359,8 @@ fn bind_text(mount: &MountSpec) -> Option<String> {
         }
         _ => return None,
     };
+    options.extend(mount.chown.then_some("U"));
+    options.extend(mount.overlay.then_some("O"));
     let mut text = format!("{source}:{}", mount.target.display());
     if !options.is_empty() {
         text.push_str(&format!(":{}", options.join(",")));

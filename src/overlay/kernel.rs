@@ -30,9 +30,23 @@ impl KernelOverlay {
         target: &Path,
         volatile: bool,
     ) -> Result<KernelOverlay, OverlayError> {
+        if volatile {
+            upper.forget_volatile();
+        }
+        KernelOverlay::mount_at(lower, upper.directory(), upper.work(), target, volatile)
+    }
+
+    /// As `mount`, with any two empty directories of one file system.
+    pub fn mount_at(
+        lower: &Path,
+        upper: &OwnedFd,
+        work: &OwnedFd,
+        target: &Path,
+        volatile: bool,
+    ) -> Result<KernelOverlay, OverlayError> {
         // Open until mount(2) has returned: the options name it by number.
         let lower = open_path(lower)?;
-        let options = options(&lower, upper, volatile);
+        let options = options([("lowerdir", &lower), ("upperdir", upper), ("workdir", work)], volatile);
         // xino=on would put the layer into bit 63 of st_ino, which 32-bit programs and i64 cannot hold.
         let flags = MountFlags::empty();
         rustix::mount::mount("overlay", target, "overlay", flags, options.as_c_str())
@@ -43,15 +57,12 @@ impl KernelOverlay {
 
 /// Descriptors instead of paths: nothing to escape, no limit of 256 bytes, no name to swap. The kernel
 /// resolves them while mounting and needs them no longer.
-fn options(lower: &OwnedFd, upper: &Upper, volatile: bool) -> std::ffi::CString {
+fn options(layers: [(&str, &OwnedFd); 3], volatile: bool) -> std::ffi::CString {
     let mut text = String::from("userxattr,xino=off");
-    let layers: [(&str, &dyn AsFd); 3] =
-        [("lowerdir", lower), ("upperdir", upper.directory()), ("workdir", upper.work())];
     for (key, directory) in layers {
         write!(text, ",{key}=/proc/self/fd/{}", directory.as_fd().as_raw_fd()).expect("strings grow");
     }
     if volatile {
-        upper.forget_volatile();
         text.push_str(",volatile");
     }
     std::ffi::CString::new(text).expect("numbers and names hold no NUL")

@@ -26,6 +26,7 @@ mod image;
 mod kernel;
 mod lower;
 mod session;
+mod throwaway;
 mod unpacked;
 mod upper;
 
@@ -46,6 +47,7 @@ use session::{Access, Session};
 use upper::Upper;
 
 pub use fill::fill;
+pub use throwaway::Throwaway;
 pub use unpacked::remove as remove_unpacked;
 pub use upper::written_size;
 

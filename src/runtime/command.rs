@@ -61,7 +61,7 @@ pub(super) fn run(process: Process, reaper: bool, status: &UnixStream) -> Result
     Err(Failure::new(fault, format!("exec {}: {}", program.display(), reason(&error))))
 }
 
-fn identity(process: &Process) -> Result<Identity, Failure> {
+pub(super) fn identity(process: &Process) -> Result<Identity, Failure> {
     let read = |path: &str| user::read(path).map_err(|e| Failure::system(path, e));
     user::resolve(&process.user, &process.groups, &read("/etc/passwd")?, &read("/etc/group")?)
 }

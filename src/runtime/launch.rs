@@ -25,6 +25,8 @@ pub struct Launch {
     pub root_read_only: bool,
     /// In the order in which they are made.
     pub mounts: Vec<MountOp>,
+    /// Mounts that the container's user is to own.
+    pub given: Vec<Given>,
     pub masked_paths: Vec<PathBuf>,
     pub read_only_paths: Vec<PathBuf>,
     /// Relative to /proc/sys, with slashes: `net/core/somaxconn`.
@@ -32,6 +34,14 @@ pub struct Launch {
     pub process: Process,
     /// A tiny init of ours stays as PID 1, forwards signals and reaps (`--init`).
     pub reaper: bool,
+}
+
+/// A mount whose files all become the container's user's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    pub target: PathBuf,
+    /// Once they are.
+    pub read_only: bool,
 }
 
 /// What the first process and every `exec` have in common.

@@ -12,6 +12,7 @@ mod command;
 mod console;
 pub mod exec;
 mod executable;
+mod given;
 pub mod init;
 pub mod launch;
 mod mounts;

@@ -74,6 +74,7 @@ struct Running {
     machine: Container,
     log: Option<json_file::Writer>,
     rootfs: overlay::Rootfs,
+    throwaways: Vec<overlay::Throwaway>,
     facts: StateFile,
     /// What the image says, should the wish say nothing.
     stop_signal: Option<String>,
@@ -209,6 +210,7 @@ impl Stage {
                 hosts: &self.directory.join("hosts"),
                 hostname: &self.directory.join("hostname"),
                 resolv_conf: &self.directory.join("resolv.conf"),
+                overlays: &self.overlays(),
             },
             volumes: &self.paper.config.volumes(),
             network,
@@ -235,6 +237,7 @@ impl Stage {
         };
         let rootfs = overlay::mount(plan, &target).map_err(|e| Failure::system(&e))?;
         self.fill_volumes(&images, &host)?;
+        let throwaways = self.mount_throwaways()?;
 
         let wanted = Wanted {
             stdin: spec.stdin_open,
@@ -271,9 +274,30 @@ impl Stage {
             machine: Container { launch, host, init, alive },
             log,
             rootfs,
+            throwaways,
             facts,
             stop_signal: image.config.config.stop_signal,
         })
+    }
+
+    fn overlays(&self) -> PathBuf {
+        self.directory.join("overlays")
+    }
+
+    /// Mounts what takes the writes for directories that are to stay as they are.
+    fn mount_throwaways(&self) -> Result<Vec<overlay::Throwaway>, Failure> {
+        let mut mounted = Vec::new();
+        for (at, mount) in self.record.spec.mounts.iter().enumerate().filter(|(_, mount)| mount.overlay) {
+            let lower = match &mount.kind {
+                MountKind::Bind { source, .. } => source.clone(),
+                MountKind::Volume { name, .. } => VolumeStore::open(&self.paper.config).data(name),
+                MountKind::Tmpfs { .. } => continue,
+            };
+            let throwaway = overlay::Throwaway::mount(&lower, &self.overlays().join(at.to_string()));
+            mounted
+                .push(throwaway.map_err(|e| Failure { kind: FailureKind::Invalid, ..Failure::system(&e) })?);
+        }
+        Ok(mounted)
     }
 
     /// Gives empty volumes what the image has where they are mounted.
@@ -419,7 +443,8 @@ impl Stage {
     }
 
     fn serve(self, (running, serving): (Running, Serving), mut starter: Connection) -> Result<(), Failure> {
-        let Running { started, ends, wanted, mut machine, log, rootfs, facts, stop_signal } = running;
+        let Running { started, ends, wanted, mut machine, log, rootfs, throwaways, facts, stop_signal } =
+            running;
         let main = Session::new(started, ends, wanted).map_err(failed("taking the streams"))?;
         let told = starter.reply(&Reply::Started);
         // The start is over: others may change the container again.
@@ -440,6 +465,7 @@ impl Stage {
             let exit = exit_of(&server.run()?);
             server.finish()?;
             let state = StateFile { exit: Some(exit.clone()), ..facts };
+            drop(throwaways);
             self.end(&state, Some(rootfs), || server.announce(&exit));
             server.stay()
         })();

@@ -74,7 +74,12 @@ fn volume(flag: &str) -> Result<MountSpec> {
             }
         }
     };
-    Ok(MountSpec::new(kind, absolute(Path::new(target)), mode.read_only))
+    // What is written over an overlay's directory is thrown away, not forbidden.
+    if mode.overlay && (mode.read_only || mode.propagation.is_some()) {
+        return Err(bad_mode());
+    }
+    let Mode { read_only, chown, overlay, .. } = mode;
+    Ok(MountSpec { chown, overlay, ..MountSpec::new(kind, absolute(Path::new(target)), read_only) })
 }
 
 fn check_target(flag: &str, target: &str) -> Result<()> {
@@ -96,12 +101,14 @@ struct Mode {
     read_only: bool,
     propagation: Option<Propagation>,
     no_copy: bool,
+    chown: bool,
+    overlay: bool,
 }
 
 /// Each kind of option may come once; SELinux's `z` and `Z` and macOS's consistency mean nothing here.
 fn mode(options: &str) -> Option<Mode> {
     let mut mode = Mode::default();
-    let mut seen = [false; 5];
+    let mut seen = [false; 7];
     for option in options.split(',') {
         let kind = match option {
             "" if options.is_empty() => return Some(mode),
@@ -115,9 +122,17 @@ fn mode(options: &str) -> Option<Mode> {
                 mode.no_copy = true;
                 3
             }
+            "U" => {
+                mode.chown = true;
+                4
+            }
+            "O" => {
+                mode.overlay = true;
+                5
+            }
             other => {
                 mode.propagation = Some(propagation(other)?);
-                4
+                6
             }
         };
         if std::mem::replace(&mut seen[kind], true) {
@@ -230,6 +245,8 @@ pub struct MountFlag {
     source: String,
     target: String,
     read_only: bool,
+    /// Podman's.
+    chown: bool,
     propagation: Option<String>,
     /// `enabled`, `disabled`, `writable`, `readonly`
     recursive: Option<String>,
@@ -276,7 +293,7 @@ pub fn parse_mount(text: &str) -> Result<MountFlag, String> {
             }
         }
         let key = key.to_lowercase();
-        let flag = ["readonly", "ro", "volume-nocopy", "bind-nonrecursive", "bind-create-src"];
+        let flag = ["readonly", "ro", "u", "chown", "volume-nocopy", "bind-nonrecursive", "bind-create-src"];
         let text = match value {
             Some(value) => value,
             None if flag.contains(&key.as_str()) => "true",
@@ -295,6 +312,7 @@ pub fn parse_mount(text: &str) -> Result<MountFlag, String> {
             "target" | "dst" | "destination" => mount.target = text.to_owned(),
             "readonly" | "ro" => mount.read_only = truth()?,
             "consistency" => {}
+            "u" | "chown" => mount.chown = truth()?,
             "bind-propagation" => mount.propagation = Some(text.to_lowercase()),
             "bind-nonrecursive" => {
                 mount.recursive = Some(if truth()? { "disabled" } else { "enabled" }.to_owned());
@@ -337,6 +355,7 @@ impl MountFlag {
         match () {
             _ if self.kind.is_empty() => Err("type is required".to_owned()),
             _ if self.target.is_empty() => Err("target is required".to_owned()),
+            _ if self.chown && is("tmpfs") => mixed("chown"),
             _ if self.volume != VolumeOptions::default() && !is("volume") => mixed("volume"),
             _ if bind_options && !is("bind") => mixed("bind"),
             _ if (self.size.is_some() || self.mode.is_some()) && !is("tmpfs") => mixed("tmpfs"),
@@ -431,7 +450,8 @@ fn mount(flag: MountFlag) -> Result<MountSpec> {
         }
         other => return Err(refused(format!("mount type unknown: {other:?}"))),
     };
-    Ok(MountSpec::new(kind, absolute(Path::new(&flag.target)), flag.read_only))
+    let target = absolute(Path::new(&flag.target));
+    Ok(MountSpec { chown: flag.chown, ..MountSpec::new(kind, target, flag.read_only) })
 }
 
 /// Docker's volume plugins need its engine; ours are all directories.

@@ -207,6 +207,14 @@ fn volumes_in_every_spelling() {
     ] {
         assert_eq!(spec(line).mounts, [MountSpec::new(kind, "/d".into(), read_only)], "{line}");
     }
+    let podmans = |line: &str| {
+        let mount = spec(line).mounts.remove(0);
+        (mount.chown, mount.overlay, mount.read_only)
+    };
+    assert_eq!(podmans("-v db:/d:U"), (true, false, false));
+    assert_eq!(podmans("-v /a:/d:ro,U"), (true, false, true));
+    assert_eq!(podmans("-v /a:/d:O"), (false, true, false));
+    assert_eq!(podmans("--mount type=bind,src=/a,dst=/d,U"), (true, false, false));
     let wish = spec("-v db:/d:nocopy --volumes-from a --volumes-from b:ro --volume-driver local");
     assert!(matches!(wish.mounts[0].kind, MountKind::Volume { no_copy: true, .. }));
     assert_eq!(wish.volumes_from, ["a", "b:ro"]);
@@ -247,6 +255,8 @@ fn mistakes_are_told_in_dockers_words() {
         ),
         ("-v /a:/b:zz", "Error response from daemon: invalid mode: zz"),
         ("-v db:/d:rshared", "Error response from daemon: invalid mode: rshared"),
+        ("-v /a:/b:ro,O", "Error response from daemon: invalid mode: ro,O"),
+        ("-v /a:/b:O,rshared", "Error response from daemon: invalid mode: O,rshared"),
         ("-v /a:/b:nocopy", "Error response from daemon: invalid mode: nocopy"),
         (
             "-v db",

@@ -58,6 +58,8 @@ pub struct ContainerFiles<'a> {
     pub hosts: &'a Path,
     pub hostname: &'a Path,
     pub resolv_conf: &'a Path,
+    /// The overlay over the wish's mount number n is mounted at `n` in here.
+    pub overlays: &'a Path,
 }
 
 /// What the machine and U offer; gathered once by the supervisor, inside U.
@@ -178,6 +180,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Launch, PlanError> {
     let paths = |list: &[&str]| list.iter().filter(|_| confined).map(PathBuf::from).collect();
     Ok(Launch {
         mounts: tree::mounts(input, &namespaces, &gid_map),
+        given: tree::given(&spec.mounts),
         process: process(input, &hostname, &uid_map)?,
         hostname: (namespaces.uts == NamespaceChoice::New).then_some(hostname),
         domainname: spec.domainname.clone(),

@@ -5,7 +5,7 @@ use crate::container::spec::{Bytes, DeviceSpec, MountKind, MountSpec, Propagatio
 use crate::container::{ContainerId, ContainerName};
 use crate::digest::Digest;
 use crate::image::PinnedImage;
-use crate::runtime::launch::{Borrow, MountOp};
+use crate::runtime::launch::{Borrow, Given, MountOp};
 
 fn line(inside: u32, outside: u32, count: u32) -> IdMapping {
     IdMapping { inside, outside, count }
@@ -57,6 +57,7 @@ fn planned_on(host: &HostFacts, image: &RunConfig, spec: ContainerSpec) -> Resul
         hosts: Path::new("/store/hosts"),
         hostname: Path::new("/store/hostname"),
         resolv_conf: Path::new("/store/resolv.conf"),
+        overlays: Path::new("/store/overlays"),
     };
     plan(&PlanInput { record: &record, image, host, files, volumes: Path::new("/store/volumes"), network })
 }
@@ -376,6 +377,21 @@ fn namespaces_of_the_host_bring_its_file_systems() {
     assert!(
         matches!(find(&launch, "/sys/fs/cgroup"), Some(MountOp::FileSystem { fstype, .. }) if fstype == "tmpfs")
     );
+}
+
+#[test]
+fn mounts_under_an_overlay_and_for_the_containers_user() {
+    let over = MountSpec { overlay: true, ..bind("/over") };
+    let given = MountSpec { chown: true, read_only: true, ..bind("/given") };
+    let launch = planned(ContainerSpec { mounts: vec![bind("/plain"), over, given], ..isolated() });
+    let source = |target| match find(&launch, target) {
+        Some(MountOp::Bind { source, read_only, .. }) => (source.to_str(), *read_only),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(source("/over"), (Some("/store/overlays/1"), false));
+    // Init makes it read-only when it has its owner.
+    assert_eq!(source("/given"), (Some("/src"), false));
+    assert_eq!(launch.given, [Given { target: "/given".into(), read_only: true }]);
 }
 
 #[test]

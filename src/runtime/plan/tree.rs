@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use super::super::launch::{Borrow, IdMapping, MountOp, NamespaceChoice, Namespaces};
+use super::super::launch::{Borrow, Given, IdMapping, MountOp, NamespaceChoice, Namespaces};
 use super::{PlanError, PlanInput, absolute};
 use crate::container::spec::{Bytes, DeviceSpec, MountKind, MountSpec, Propagation};
 use crate::sys::namespace::lookup;
@@ -74,7 +74,8 @@ pub(super) fn check(mounts: &[MountSpec]) -> Result<(), PlanError> {
 /// The whole list, in the order of mounting.
 pub(super) fn mounts(input: &PlanInput<'_>, namespaces: &Namespaces, gid_map: &[IdMapping]) -> Vec<MountOp> {
     let spec = &input.record.spec;
-    let mut wished: Vec<MountOp> = spec.mounts.iter().map(|mount| wish(mount, input.volumes)).collect();
+    let mut wished: Vec<MountOp> =
+        (0..).zip(&spec.mounts).map(|(at, mount)| wish(mount, at, input)).collect();
     // A mount hides what was mounted below its target before it (Docker sorts by depth too).
     wished.sort_by_key(|op| depth(target(op)));
     let covered = |op: &MountOp| wished.iter().any(|wish| hides(target(wish), target(op)));
@@ -211,22 +212,37 @@ fn device(device: &DeviceSpec) -> MountOp {
     }
 }
 
-fn wish(mount: &MountSpec, volumes: &Path) -> MountOp {
+/// Mounts that init makes read-only are not so before.
+pub(super) fn given(mounts: &[MountSpec]) -> Vec<Given> {
+    let given = mounts.iter().filter(|mount| mount.chown);
+    given.map(|mount| Given { target: absolute(&mount.target), read_only: mount.read_only }).collect()
+}
+
+fn wish(mount: &MountSpec, at: usize, input: &PlanInput<'_>) -> MountOp {
     let target = absolute(&mount.target);
+    let read_only = mount.read_only && !mount.chown;
     match &mount.kind {
+        MountKind::Bind { .. } | MountKind::Volume { .. } if mount.overlay => MountOp::Bind {
+            source: input.files.overlays.join(at.to_string()),
+            target,
+            recursive: true,
+            read_only,
+            propagation: Propagation::RPrivate,
+            create_source: false,
+        },
         MountKind::Bind { source, create_source, recursive, propagation } => MountOp::Bind {
             source: source.clone(),
             target,
             recursive: *recursive,
-            read_only: mount.read_only,
+            read_only,
             propagation: *propagation,
             create_source: *create_source,
         },
         MountKind::Volume { name, subpath, .. } => MountOp::Volume {
-            source: volume::data_in(volumes, name),
+            source: volume::data_in(input.volumes, name),
             subpath: subpath.clone(),
             target,
-            read_only: mount.read_only,
+            read_only,
         },
         MountKind::Tmpfs { size, mode, options } => {
             let mut flags = QUIET;
