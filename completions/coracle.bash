@@ -127,6 +127,9 @@ _coracle() {
             coracle__subcmd__container,exec)
                 cmd="coracle__subcmd__container__subcmd__exec"
                 ;;
+            coracle__subcmd__container,exists)
+                cmd="coracle__subcmd__container__subcmd__exists"
+                ;;
             coracle__subcmd__container,inspect)
                 cmd="coracle__subcmd__container__subcmd__inspect"
                 ;;
@@ -183,6 +186,9 @@ _coracle() {
                 ;;
             coracle__subcmd__container,wait)
                 cmd="coracle__subcmd__container__subcmd__wait"
+                ;;
+            coracle__subcmd__image,exists)
+                cmd="coracle__subcmd__image__subcmd__exists"
                 ;;
             coracle__subcmd__image,history)
                 cmd="coracle__subcmd__image__subcmd__history"
@@ -311,7 +317,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__attach)
-            opts="--detach-keys --no-stdin --sig-proxy"
+            opts="-l --detach-keys --latest --no-stdin --sig-proxy"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -343,7 +349,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container)
-            opts="run exec ls list ps attach create inspect prune kill logs pause port rename restart rm remove start stop top unpause wait"
+            opts="run exec ls list ps attach create inspect exists prune kill logs pause port rename restart rm remove start stop top unpause wait"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -357,7 +363,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__attach)
-            opts="--detach-keys --no-stdin --sig-proxy"
+            opts="-l --detach-keys --latest --no-stdin --sig-proxy"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -375,7 +381,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__create)
-            opts="-a -e -h -i -l -q -t -u -v -w -c -m -p -P --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --group-add --hostname --init --interactive --ipc --label --label-file --log-driver --log-opt --mount --name --network --no-healthcheck --oom-score-adj --pid --platform --privileged --pull --quiet --read-only --restart --rm --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volume-driver --volumes-from --workdir --disable-content-trust --blkio-weight --blkio-weight-device --cgroup-parent --cpu-count --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --expose --gpus --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --io-maxbandwidth --io-maxiops --ip --ip6 --isolation --kernel-memory --link --link-local-ip --mac-address --memory --memory-reservation --memory-swap --memory-swappiness --network-alias --oom-kill-disable --pids-limit --publish --publish-all --runtime --use-api-socket"
+            opts="-a -e -h -i -l -q -t -u -v -w -c -m -p -P --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --group-add --hostname --init --interactive --ipc --label --label-file --log-driver --log-opt --mount --name --network --no-healthcheck --oom-score-adj --pid --platform --privileged --pull --quiet --read-only --replace --restart --rm --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volume-driver --volumes-from --workdir --disable-content-trust --blkio-weight --blkio-weight-device --cgroup-parent --cpu-count --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --expose --gpus --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --io-maxbandwidth --io-maxiops --ip --ip6 --isolation --kernel-memory --link --link-local-ip --mac-address --memory --memory-reservation --memory-swap --memory-swappiness --network-alias --oom-kill-disable --pids-limit --publish --publish-all --runtime --use-api-socket"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -781,7 +787,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__exec)
-            opts="-d -e -i -t -u -w --detach --detach-keys --env --env-file --interactive --privileged --tty --user --workdir"
+            opts="-d -e -i -l -t -u -w --detach --detach-keys --env --env-file --interactive --latest --privileged --tty --user --workdir"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -826,8 +832,22 @@ _coracle() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        coracle__subcmd__container__subcmd__exists)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         coracle__subcmd__container__subcmd__inspect)
-            opts="-f -s --format --size"
+            opts="-f -s -l --format --size --latest"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -849,7 +869,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__kill)
-            opts="-s --signal"
+            opts="-a -l -s --all --latest --signal"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -871,7 +891,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__list)
-            opts="-a -f -n -l -q -s --all --filter --format --last --latest --no-trunc --quiet --size"
+            opts="-a -f -n -l -q -s --all --filter --format --last --latest --no-trunc --quiet --size --sort"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -894,6 +914,10 @@ _coracle() {
                     return 0
                     ;;
                 -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sort)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -935,7 +959,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__ls)
-            opts="-a -f -n -l -q -s --all --filter --format --last --latest --no-trunc --quiet --size"
+            opts="-a -f -n -l -q -s --all --filter --format --last --latest --no-trunc --quiet --size --sort"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -961,6 +985,10 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --sort)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -969,7 +997,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__pause)
-            opts=""
+            opts="-a -l --all --latest"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -983,7 +1011,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__port)
-            opts=""
+            opts="-l --latest"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1015,7 +1043,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__ps)
-            opts="-a -f -n -l -q -s --all --filter --format --last --latest --no-trunc --quiet --size"
+            opts="-a -f -n -l -q -s --all --filter --format --last --latest --no-trunc --quiet --size --sort"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1041,6 +1069,10 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --sort)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1049,7 +1081,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__remove)
-            opts="-f -l -v --force --link --volumes"
+            opts="-a -f -i -l -v --all --force --ignore --latest --link --volumes"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1077,7 +1109,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__restart)
-            opts="-s -t --signal --timeout"
+            opts="-a -l -s -t --all --latest --running --signal --timeout"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1107,7 +1139,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__rm)
-            opts="-f -l -v --force --link --volumes"
+            opts="-a -f -i -l -v --all --force --ignore --latest --link --volumes"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1121,7 +1153,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__run)
-            opts="-a -e -h -i -l -q -t -u -v -w -c -m -p -P -d --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --group-add --hostname --init --interactive --ipc --label --label-file --log-driver --log-opt --mount --name --network --no-healthcheck --oom-score-adj --pid --platform --privileged --pull --quiet --read-only --restart --rm --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volume-driver --volumes-from --workdir --disable-content-trust --blkio-weight --blkio-weight-device --cgroup-parent --cpu-count --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --expose --gpus --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --io-maxbandwidth --io-maxiops --ip --ip6 --isolation --kernel-memory --link --link-local-ip --mac-address --memory --memory-reservation --memory-swap --memory-swappiness --network-alias --oom-kill-disable --pids-limit --publish --publish-all --runtime --use-api-socket --detach --detach-keys --sig-proxy"
+            opts="-a -e -h -i -l -q -t -u -v -w -c -m -p -P -d --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --group-add --hostname --init --interactive --ipc --label --label-file --log-driver --log-opt --mount --name --network --no-healthcheck --oom-score-adj --pid --platform --privileged --pull --quiet --read-only --replace --restart --rm --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volume-driver --volumes-from --workdir --disable-content-trust --blkio-weight --blkio-weight-device --cgroup-parent --cpu-count --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --expose --gpus --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --io-maxbandwidth --io-maxiops --ip --ip6 --isolation --kernel-memory --link --link-local-ip --mac-address --memory --memory-reservation --memory-swap --memory-swappiness --network-alias --oom-kill-disable --pids-limit --publish --publish-all --runtime --use-api-socket --detach --detach-keys --sig-proxy"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1531,7 +1563,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__start)
-            opts="-a -i --attach --checkpoint --checkpoint-dir --detach-keys --interactive"
+            opts="-a -i -l --all --attach --checkpoint --checkpoint-dir --detach-keys --interactive --latest"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1557,7 +1589,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__stop)
-            opts="-s -t --signal --timeout"
+            opts="-a -i -l -s -t --all --ignore --latest --signal --timeout"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1587,7 +1619,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__top)
-            opts=""
+            opts="-l --latest"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1601,7 +1633,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__unpause)
-            opts=""
+            opts="-a -l --all --latest"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1615,12 +1647,24 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__wait)
-            opts=""
+            opts="-i -l --condition --ignore --interval --latest"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --condition)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1629,7 +1673,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__create)
-            opts="-a -e -h -i -l -q -t -u -v -w -c -m -p -P --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --group-add --hostname --init --interactive --ipc --label --label-file --log-driver --log-opt --mount --name --network --no-healthcheck --oom-score-adj --pid --platform --privileged --pull --quiet --read-only --restart --rm --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volume-driver --volumes-from --workdir --disable-content-trust --blkio-weight --blkio-weight-device --cgroup-parent --cpu-count --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --expose --gpus --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --io-maxbandwidth --io-maxiops --ip --ip6 --isolation --kernel-memory --link --link-local-ip --mac-address --memory --memory-reservation --memory-swap --memory-swappiness --network-alias --oom-kill-disable --pids-limit --publish --publish-all --runtime --use-api-socket"
+            opts="-a -e -h -i -l -q -t -u -v -w -c -m -p -P --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --group-add --hostname --init --interactive --ipc --label --label-file --log-driver --log-opt --mount --name --network --no-healthcheck --oom-score-adj --pid --platform --privileged --pull --quiet --read-only --replace --restart --rm --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volume-driver --volumes-from --workdir --disable-content-trust --blkio-weight --blkio-weight-device --cgroup-parent --cpu-count --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --expose --gpus --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --io-maxbandwidth --io-maxiops --ip --ip6 --isolation --kernel-memory --link --link-local-ip --mac-address --memory --memory-reservation --memory-swap --memory-swappiness --network-alias --oom-kill-disable --pids-limit --publish --publish-all --runtime --use-api-socket"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2035,7 +2079,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__exec)
-            opts="-d -e -i -t -u -w --detach --detach-keys --env --env-file --interactive --privileged --tty --user --workdir"
+            opts="-d -e -i -l -t -u -w --detach --detach-keys --env --env-file --interactive --latest --privileged --tty --user --workdir"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2103,8 +2147,22 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__image)
-            opts="pull push ls list history import inspect prune load rm remove save tag"
+            opts="pull push ls list history import inspect exists prune load rm remove save tag"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__image__subcmd__exists)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -2199,7 +2257,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__image__subcmd__list)
-            opts="-a -f -q --all --digests --filter --format --no-trunc --quiet --tree"
+            opts="-a -f -q --all --digests --filter --format --no-trunc --quiet --sort --tree"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2214,6 +2272,10 @@ _coracle() {
                     return 0
                     ;;
                 --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sort)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2251,7 +2313,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__image__subcmd__ls)
-            opts="-a -f -q --all --digests --filter --format --no-trunc --quiet --tree"
+            opts="-a -f -q --all --digests --filter --format --no-trunc --quiet --sort --tree"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2266,6 +2328,10 @@ _coracle() {
                     return 0
                     ;;
                 --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sort)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2295,12 +2361,16 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__image__subcmd__pull)
-            opts="-a -q --all-tags --disable-content-trust --platform --quiet"
+            opts="-a -q --all-tags --disable-content-trust --policy --platform --quiet"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --platform)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2331,7 +2401,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__image__subcmd__remove)
-            opts="-f --force --no-prune --platform"
+            opts="-a -f -i --all --force --ignore --no-prune --platform"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2349,7 +2419,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__image__subcmd__rm)
-            opts="-f --force --no-prune --platform"
+            opts="-a -f -i --all --force --ignore --no-prune --platform"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2411,7 +2481,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__images)
-            opts="-a -f -q --all --digests --filter --format --no-trunc --quiet --tree"
+            opts="-a -f -q --all --digests --filter --format --no-trunc --quiet --sort --tree"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2426,6 +2496,10 @@ _coracle() {
                     return 0
                     ;;
                 --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sort)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2493,7 +2567,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__inspect)
-            opts="-f -s --format --size --type"
+            opts="-f -s -l --format --size --type --latest"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2519,7 +2593,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__kill)
-            opts="-s --signal"
+            opts="-a -l -s --all --latest --signal"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2597,7 +2671,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__pause)
-            opts=""
+            opts="-a -l --all --latest"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2611,7 +2685,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__port)
-            opts=""
+            opts="-l --latest"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2625,7 +2699,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__ps)
-            opts="-a -f -n -l -q -s --all --filter --format --last --latest --no-trunc --quiet --size"
+            opts="-a -f -n -l -q -s --all --filter --format --last --latest --no-trunc --quiet --size --sort"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2651,6 +2725,10 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --sort)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2659,12 +2737,16 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__pull)
-            opts="-a -q --all-tags --disable-content-trust --platform --quiet"
+            opts="-a -q --all-tags --disable-content-trust --policy --platform --quiet"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --platform)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2709,7 +2791,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__restart)
-            opts="-s -t --signal --timeout"
+            opts="-a -l -s -t --all --latest --running --signal --timeout"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2739,7 +2821,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__rm)
-            opts="-f -l -v --force --link --volumes"
+            opts="-a -f -i -l -v --all --force --ignore --latest --link --volumes"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2753,7 +2835,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__rmi)
-            opts="-f --force --no-prune --platform"
+            opts="-a -f -i --all --force --ignore --no-prune --platform"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2771,7 +2853,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__run)
-            opts="-a -e -h -i -l -q -t -u -v -w -c -m -p -P -d --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --group-add --hostname --init --interactive --ipc --label --label-file --log-driver --log-opt --mount --name --network --no-healthcheck --oom-score-adj --pid --platform --privileged --pull --quiet --read-only --restart --rm --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volume-driver --volumes-from --workdir --disable-content-trust --blkio-weight --blkio-weight-device --cgroup-parent --cpu-count --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --expose --gpus --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --io-maxbandwidth --io-maxiops --ip --ip6 --isolation --kernel-memory --link --link-local-ip --mac-address --memory --memory-reservation --memory-swap --memory-swappiness --network-alias --oom-kill-disable --pids-limit --publish --publish-all --runtime --use-api-socket --detach --detach-keys --sig-proxy"
+            opts="-a -e -h -i -l -q -t -u -v -w -c -m -p -P -d --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --group-add --hostname --init --interactive --ipc --label --label-file --log-driver --log-opt --mount --name --network --no-healthcheck --oom-score-adj --pid --platform --privileged --pull --quiet --read-only --replace --restart --rm --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volume-driver --volumes-from --workdir --disable-content-trust --blkio-weight --blkio-weight-device --cgroup-parent --cpu-count --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --expose --gpus --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --io-maxbandwidth --io-maxiops --ip --ip6 --isolation --kernel-memory --link --link-local-ip --mac-address --memory --memory-reservation --memory-swap --memory-swappiness --network-alias --oom-kill-disable --pids-limit --publish --publish-all --runtime --use-api-socket --detach --detach-keys --sig-proxy"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3211,7 +3293,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__start)
-            opts="-a -i --attach --checkpoint --checkpoint-dir --detach-keys --interactive"
+            opts="-a -i -l --all --attach --checkpoint --checkpoint-dir --detach-keys --interactive --latest"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3237,7 +3319,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__stop)
-            opts="-s -t --signal --timeout"
+            opts="-a -i -l -s -t --all --ignore --latest --signal --timeout"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3317,7 +3399,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__top)
-            opts=""
+            opts="-l --latest"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3331,7 +3413,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__unpause)
-            opts=""
+            opts="-a -l --all --latest"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3549,12 +3631,24 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__wait)
-            opts=""
+            opts="-i -l --condition --ignore --interval --latest"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --condition)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -11,6 +11,7 @@ mod images;
 mod isolation;
 mod lifecycle;
 mod logs;
+mod podman;
 mod prune;
 mod ps;
 mod registry;

@@ -424,3 +424,11 @@ fn a_mount_can_be_given_to_the_containers_user() {
     assert_eq!(c.sh(&flags, "stat -c %u /m/sub/f").line(), "1000");
     std::fs::write(file, "mine again").expect("it is the user's");
 }
+
+#[test]
+fn a_container_with_volumes_takes_the_place_of_one_that_removes_itself() {
+    let c = Coracle::busybox();
+    c.detached(&["--rm", "--name", "box", "-v", "/x"], "exec sleep 600");
+    c.ok(["create", "--replace", "--name", "box", "-v", "db:/d", "-v", "/x", "busybox"]);
+    assert_eq!(volumes(&c).len(), 2);
+}

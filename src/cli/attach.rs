@@ -1,5 +1,6 @@
 //! `attach`.
 
+use super::choice;
 use super::failure::{Failure, Result};
 use super::run::{attachment, status_of};
 use super::verb::{Context, Verb};
@@ -10,6 +11,9 @@ pub struct Attach {
     /// Override the key sequence for detaching a container
     #[arg(long, value_name = "string")]
     detach_keys: Option<String>,
+    /// Act on the container created last
+    #[arg(short, long)]
+    latest: bool,
     /// Do not attach STDIN
     #[arg(long)]
     no_stdin: bool,
@@ -28,7 +32,7 @@ impl Verb for Attach {
 
     fn run(self, context: &Context) -> Result<u8> {
         let engine = context.engine()?;
-        let view = engine.find(&self.container)?;
+        let view = choice::one(&engine, &self.container, self.latest)?;
         if !matches!(view.state, State::Running { .. }) {
             return Err(Failure::new("You cannot attach to a stopped container, start it first"));
         }

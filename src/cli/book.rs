@@ -3,9 +3,9 @@
 use super::help;
 use super::verb::Entry;
 use super::{
-    attach, completion, create, exec, history, images, import, info, inspect, kill, load, logs, pause, port,
-    prune, ps, pull, push, rename, restart, rm, rmi, run, save, start, stop, tag, top, ui, verb, version,
-    volume, wait,
+    attach, completion, create, exec, exists, history, images, import, info, inspect, kill, load, logs,
+    pause, port, prune, ps, pull, push, rename, restart, rm, rmi, run, save, start, stop, tag, top, ui, verb,
+    version, volume, wait,
 };
 
 /// In the order of the overview.
@@ -25,6 +25,8 @@ pub static ENTRIES: &[Entry] = &[
     Entry::of::<inspect::Inspect>(),
     Entry::of::<inspect::ContainerInspect>(),
     Entry::of::<inspect::ImageInspect>(),
+    Entry::of::<exists::ContainerExists>(),
+    Entry::of::<exists::ImageExists>(),
     Entry::of::<prune::ContainerPrune>(),
     Entry::of::<prune::ImagePrune>(),
     Entry::of::<kill::Kill>(),
@@ -44,7 +46,7 @@ pub static ENTRIES: &[Entry] = &[
     Entry::of::<pause::Unpause>(),
     Entry::of::<wait::Wait>(),
     Entry::of::<volume::VolumeCreate>(),
-    Entry::of::<volume::VolumeExists>(),
+    Entry::of::<exists::VolumeExists>(),
     Entry::of::<volume::VolumeInspect>(),
     Entry::of::<volume::VolumeLs>(),
     Entry::of::<prune::VolumePrune>(),

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::choice;
 use super::failure::{Failure, Result};
 use super::flags::environment;
 use super::run::{check_tty, detach_keys, status_of};
@@ -26,6 +27,9 @@ pub struct Exec {
     /// Keep STDIN open even if not attached
     #[arg(short, long)]
     interactive: bool,
+    /// Act on the container created last
+    #[arg(short, long)]
+    latest: bool,
     /// Give extended privileges to the command
     #[arg(long)]
     privileged: bool,
@@ -57,7 +61,7 @@ impl Verb for Exec {
         let keys = keys.map_err(Failure::new)?;
         let engine = context.engine()?;
         // Docker looks for the container before it minds the terminal, so that its absence is told first.
-        let view = engine.find(&self.container)?;
+        let view = choice::one(&engine, &self.container, self.latest)?;
         let stdin = self.interactive && !self.detach;
         if stdin && self.tty {
             check_tty()?;

@@ -24,6 +24,8 @@ pub struct Place<'a> {
     pub program: &'a str,
     pub path: &'a str,
     pub usage: &'a str,
+    /// Status of a wrong number of arguments.
+    pub wrong_count: u8,
 }
 
 impl Place<'_> {
@@ -46,12 +48,15 @@ impl Place<'_> {
         self.complaint(125, message, "Run")
     }
 
-    /// A wrong number of arguments: status 1.
+    /// A wrong number of arguments.
     pub fn bad_count(&self, wants: &str, pointer: &str) -> Failure {
         let message = format!("{}: '{}' {wants}", self.program, self.name());
-        self.complaint(1, &message, pointer)
+        self.complaint(self.wrong_count, &message, pointer)
     }
 }
+
+/// podman's flags that name the objects a command is about, where Docker wants at least one name.
+const STAND_INS: [&str; 3] = ["all", "latest", "running"];
 
 /// Reads `arguments` (without the command's own name) for `command`.
 pub fn parse(command: Command, place: Place, arguments: &[OsString]) -> Result<Parsed> {
@@ -59,6 +64,7 @@ pub fn parse(command: Command, place: Place, arguments: &[OsString]) -> Result<P
     if !line.read(&command, &place, arguments)? {
         return Ok(Parsed::Help);
     }
+    line.stand_in(&command);
     check_count(&command, &place, line.arguments.len())?;
     Ok(Parsed::Run(Box::new(line.typed(command, &place)?)))
 }
@@ -208,6 +214,19 @@ impl Line {
         Ok(())
     }
 
+    /// An empty word stands where the first name would, so that what follows keeps its place
+    /// (`exec --latest COMMAND`).
+    fn stand_in(&mut self, command: &Command) {
+        let is_set = |name: &str| {
+            let given = self.flags.iter().rev().find(|(flag, _)| flag == name);
+            given.is_some_and(|(_, value)| value == "true")
+        };
+        let wants_name = command.get_positionals().next().is_some_and(Arg::is_required_set);
+        if wants_name && STAND_INS.into_iter().any(is_set) {
+            self.arguments.insert(0, OsString::new());
+        }
+    }
+
     /// Hands the line to clap, which reads the values.
     fn typed(&self, mut command: Command, place: &Place) -> Result<ArgMatches> {
         command.build();
@@ -322,7 +341,7 @@ mod tests {
             .arg(Arg::new("args").action(ArgAction::Append).num_args(0..).trailing_var_arg(true))
     }
 
-    const PLACE: Place = Place { program: "coracle", path: "run", usage: "[OPTIONS] IMAGE" };
+    const PLACE: Place = Place { program: "coracle", path: "run", usage: "[OPTIONS] IMAGE", wrong_count: 1 };
 
     fn read(line: &str) -> Result<Parsed> {
         let arguments: Vec<OsString> =

@@ -30,11 +30,35 @@ pub struct Images {
     /// Only show image IDs
     #[arg(short, long)]
     quiet: bool,
+    /// Sort by "created" (newest first), "id", "repository", "size" or "tag"
+    #[arg(long, value_name = "string", value_parser = sort_key)]
+    sort: Option<SortKey>,
     /// List multi-platform images as a tree
     #[arg(long, hide = true)]
     tree: bool,
     #[arg(value_name = "REPOSITORY")]
     pattern: Option<String>,
+}
+
+/// podman's keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SortKey {
+    Created,
+    Id,
+    Repository,
+    Size,
+    Tag,
+}
+
+fn sort_key(text: &str) -> Result<SortKey, String> {
+    Ok(match text {
+        "created" => SortKey::Created,
+        "id" => SortKey::Id,
+        "repository" => SortKey::Repository,
+        "size" => SortKey::Size,
+        "tag" => SortKey::Tag,
+        _ => return Err("want one of created, id, repository, size or tag".to_owned()),
+    })
 }
 
 const FILTERS: &[&str] = &["before", "dangling", "label", "reference", "since", "until"];
@@ -81,10 +105,21 @@ impl Verb for Images {
         let engine = context.engine()?;
         let check = Check::new(&engine, &filters, self.pattern.as_deref())?;
         let with_digests = self.digests || format.names("Digest");
-        let mut rows = Vec::new();
-        for image in engine.images()?.iter().filter(|image| check.passes(image)) {
-            rows.extend(self.describe(image, &check, with_digests));
+        let images = engine.images()?;
+        let mut rows: Vec<(&Image, Called)> = Vec::new();
+        for image in images.iter().filter(|image| check.passes(image)) {
+            let called = names(image, with_digests, |name| check.shows(name));
+            rows.extend(called.into_iter().map(|called| (image, called)));
         }
+        match self.sort {
+            None => {}
+            Some(SortKey::Created) => rows.sort_by_key(|(image, _)| std::cmp::Reverse(created(image))),
+            Some(SortKey::Id) => rows.sort_by_cached_key(|(image, _)| image.id.to_string()),
+            Some(SortKey::Repository) => rows.sort_by(|a, b| a.1.repository.cmp(&b.1.repository)),
+            Some(SortKey::Size) => rows.sort_by_key(|(image, _)| image.size),
+            Some(SortKey::Tag) => rows.sort_by(|a, b| a.1.tag.cmp(&b.1.tag)),
+        }
+        let rows: Vec<Value> = rows.into_iter().map(|(image, called)| self.describe(image, called)).collect();
         ui::out(&format.render(&LISTING, &rows)?)?;
         Ok(0)
     }
@@ -99,27 +134,22 @@ struct Called {
 }
 
 impl Images {
-    fn describe(&self, image: &Image, check: &Check, with_digests: bool) -> Vec<Value> {
+    fn describe(&self, image: &Image, called: Called) -> Value {
         let id = if self.no_trunc { image.id.to_string() } else { image.id.short() };
         let created = created(image);
-        names(image, with_digests, |name| check.shows(name))
-            .into_iter()
-            .map(|called| {
-                Value::fields(row(vec![
-                    ("Containers", "N/A".to_owned()),
-                    ("CreatedAt", created.map(local).unwrap_or_default()),
-                    ("CreatedSince", created.map(ago).unwrap_or_default()),
-                    ("Digest", called.digest),
-                    ("ID", id.clone()),
-                    ("Repository", called.repository),
-                    ("SharedSize", "N/A".to_owned()),
-                    ("Size", human_size(image.size, 3)),
-                    ("Tag", called.tag),
-                    ("UniqueSize", "N/A".to_owned()),
-                    ("VirtualSize", human_size(image.size, 3)),
-                ]))
-            })
-            .collect()
+        Value::fields(row(vec![
+            ("Containers", "N/A".to_owned()),
+            ("CreatedAt", created.map(local).unwrap_or_default()),
+            ("CreatedSince", created.map(ago).unwrap_or_default()),
+            ("Digest", called.digest),
+            ("ID", id),
+            ("Repository", called.repository),
+            ("SharedSize", "N/A".to_owned()),
+            ("Size", human_size(image.size, 3)),
+            ("Tag", called.tag),
+            ("UniqueSize", "N/A".to_owned()),
+            ("VirtualSize", human_size(image.size, 3)),
+        ]))
     }
 }
 

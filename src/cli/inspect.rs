@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use super::choice::Choice;
 use super::failure::{Failure, Result};
 use super::format::{HELP_OF_OBJECTS, template_failure};
 use super::ui;
@@ -20,6 +21,9 @@ pub struct Inspect {
     /// Only inspect objects of the given type
     #[arg(long = "type", value_name = "string")]
     kind: Option<String>,
+    /// Show the container created last
+    #[arg(short, long)]
+    latest: bool,
     #[arg(required = true, value_name = "NAME|ID")]
     names: Vec<String>,
 }
@@ -31,6 +35,9 @@ pub struct ContainerInspect {
     /// Display total file sizes
     #[arg(short, long)]
     size: bool,
+    /// Show the container created last
+    #[arg(short, long)]
+    latest: bool,
     #[arg(required = true, value_name = "CONTAINER")]
     names: Vec<String>,
 }
@@ -62,7 +69,8 @@ impl Verb for Inspect {
             return Err(Failure::new(format!("unknown type: {kind:?}: must be one of {}", known.join(", "))));
         }
         let size = self.size;
-        show(context, &self.names, self.format.as_deref(), |engine, name| match kind {
+        let names = with_latest(context, self.names, self.latest)?;
+        show(context, &names, self.format.as_deref(), |engine, name| match kind {
             "container" => a_container(engine, name, size),
             "image" => Ok(engine.inspect_image(name)?),
             "volume" => a_volume(engine, name),
@@ -79,7 +87,8 @@ impl Verb for ContainerInspect {
 
     fn run(self, context: &Context) -> Result<u8> {
         let size = self.size;
-        show(context, &self.names, self.format.as_deref(), |engine, name| a_container(engine, name, size))
+        let names = with_latest(context, self.names, self.latest)?;
+        show(context, &names, self.format.as_deref(), |engine, name| a_container(engine, name, size))
     }
 }
 
@@ -106,6 +115,13 @@ impl Verb for ImageInspect {
             Ok(engine.inspect_image(name)?)
         })
     }
+}
+
+fn with_latest(context: &Context, names: Vec<String>, latest: bool) -> Result<Vec<String>> {
+    if !latest {
+        return Ok(names);
+    }
+    Choice { names: &names, all: false, latest, ignore: false }.resolve(&context.engine()?, |_| true)
 }
 
 fn a_container(engine: &Engine, name: &str, size: bool) -> Result<Json> {

@@ -1,11 +1,18 @@
 //! `kill`.
 
-use super::failure::{Failure, Result};
+use super::choice::{Choice, is_running};
+use super::failure::Result;
 use super::verb::{Context, Verb};
-use crate::container::State;
+use crate::engine::{Error, Kind};
 
 #[derive(Debug, clap::Args)]
 pub struct Kill {
+    /// Act on all running containers
+    #[arg(short, long)]
+    all: bool,
+    /// Act on the container created last
+    #[arg(short, long)]
+    latest: bool,
     /// Signal to send to the container
     #[arg(short, long, value_name = "string")]
     signal: Option<String>,
@@ -22,15 +29,14 @@ impl Verb for Kill {
         let asked = self.signal.filter(|text| !text.is_empty());
         let signal = asked.as_deref().map_or(Ok(libc::SIGKILL), super::stop::signal_number)?;
         let engine = context.engine()?;
-        super::each_at_once(&self.containers, |name| {
-            let view = engine.find(name)?;
+        let choice = Choice { names: &self.containers, all: self.all, latest: self.latest, ignore: false };
+        choice.each(&engine, is_running, |name, view| {
             let id = &view.record.id;
-            if !matches!(view.state, State::Running { .. }) {
-                return Err(Failure::new(format!(
-                    "Error response from daemon: cannot kill container: {name}: container {id} is not running"
-                )));
+            if !is_running(&view.state) {
+                let text = format!("cannot kill container: {name}: container {id} is not running");
+                return Err(Error::new(Kind::Conflict, text));
             }
-            Ok(engine.kill(id, signal)?)
+            engine.kill(id, signal)
         })
     }
 }

@@ -7,10 +7,12 @@
 
 mod attach;
 mod book;
+mod choice;
 mod client_config;
 mod completion;
 mod create;
 mod exec;
+mod exists;
 mod failure;
 mod filter;
 mod flags;
@@ -90,7 +92,7 @@ fn dispatch(program: &str, arguments: &[OsString]) -> Result<u8> {
     {
         return print_version(program);
     }
-    let place = Place { program, path: "", usage: "[OPTIONS] COMMAND [ARG...]" };
+    let place = Place { program, path: "", usage: "[OPTIONS] COMMAND [ARG...]", wrong_count: 1 };
     let (parsed, rest) = grammar::parse_globals(verb::globals(), place, arguments)?;
     let Parsed::Run(globals) = parsed else { return print(&book::overview(program)) };
     if globals.get_flag("version") {
@@ -125,7 +127,7 @@ fn in_group(context: &Context, group: &str, rest: &[OsString]) -> Result<u8> {
         return print(&book::group_help(program, group));
     }
     if word.starts_with('-') {
-        let place = Place { program, path: group, usage: "" };
+        let place = Place { program, path: group, usage: "", wrong_count: 1 };
         let message = match word.strip_prefix("--") {
             Some(long) => format!("unknown flag: --{}", long.split('=').next().unwrap_or(long)),
             None => format!("unknown shorthand flag: '{}' in {word}", word.chars().nth(1).unwrap_or('-')),
@@ -152,7 +154,7 @@ fn unknown(program: &str, path: &str) -> Failure {
 }
 
 fn run(entry: &Entry, context: &Context, path: &str, arguments: &[OsString]) -> Result<u8> {
-    let place = Place { program: &context.program, path, usage: entry.usage };
+    let place = Place { program: &context.program, path, usage: entry.usage, wrong_count: entry.wrong_count };
     match grammar::parse((entry.grammar)(), place, arguments)? {
         Parsed::Help => print(&help_text(entry, &place)),
         Parsed::Run(matches) => (entry.run)(&Context { path: path.to_owned(), ..context.clone() }, &matches),
@@ -173,7 +175,10 @@ fn help_of(program: &str, words: &[OsString]) -> Result<u8> {
         return print(&book::group_help(program, &path));
     }
     match book::find(&path) {
-        Some(entry) => print(&help_text(entry, &Place { program, path: &path, usage: entry.usage })),
+        Some(entry) => {
+            let place = Place { program, path: &path, usage: entry.usage, wrong_count: entry.wrong_count };
+            print(&help_text(entry, &place))
+        }
         None => Err(Failure::new(format!("unknown help topic: {path}"))),
     }
 }

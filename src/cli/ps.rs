@@ -45,6 +45,39 @@ pub struct Ps {
     /// Display total file sizes
     #[arg(short, long)]
     size: bool,
+    /// Sort by "command", "created", "id", "image", "names", "runningfor", "size" or "status"
+    #[arg(long, value_name = "string", value_parser = sort_key)]
+    sort: Option<SortKey>,
+}
+
+/// podman's keys; every order is ascending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SortKey {
+    Command,
+    Created,
+    Id,
+    Image,
+    Names,
+    RunningFor,
+    Size,
+    Status,
+}
+
+fn sort_key(text: &str) -> Result<SortKey, String> {
+    Ok(match text {
+        "command" => SortKey::Command,
+        "created" => SortKey::Created,
+        "id" => SortKey::Id,
+        "image" => SortKey::Image,
+        "names" => SortKey::Names,
+        "runningfor" => SortKey::RunningFor,
+        "size" => SortKey::Size,
+        "status" => SortKey::Status,
+        _ => {
+            let keys = "command, created, id, image, names, runningfor, size or status";
+            return Err(format!("want one of {keys}"));
+        }
+    })
 }
 
 const FILTERS: &[&str] = &[
@@ -137,6 +170,9 @@ impl Ps {
         if let Ok(last @ 1..) = usize::try_from(last) {
             chosen.truncate(last);
         }
+        if let Some(key) = self.sort {
+            sort(&mut chosen, key, configs);
+        }
         Ok(chosen)
     }
 
@@ -146,6 +182,29 @@ impl Ps {
         let image = engine.images.pinned(&view.record.image).map_or(0, |image| image.size);
         let virtual_size = human_size(image + written, 3);
         Ok(format!("{} (virtual {virtual_size})", human_size(written, 3)))
+    }
+}
+
+/// Of equals the newest comes first, as without a key.
+fn sort(views: &mut [ContainerView], key: SortKey, configs: &Configs) {
+    let started = |view: &ContainerView| match &view.state {
+        State::Running { started, .. } => Some(*started),
+        State::Exited { started, .. } => *started,
+        State::Created => None,
+    };
+    match key {
+        SortKey::Command => {
+            views.sort_by_cached_key(|view| command_line(&configs.effective(&view.record).argv()));
+        }
+        SortKey::Created => views.sort_by_key(|view| view.record.created),
+        SortKey::Id => views.sort_by(|a, b| a.record.id.cmp(&b.record.id)),
+        SortKey::Image => views.sort_by_cached_key(image_name),
+        SortKey::Names => views.sort_by(|a, b| a.record.name.cmp(&b.record.name)),
+        SortKey::RunningFor => views.sort_by_key(started),
+        SortKey::Size => {
+            views.sort_by_cached_key(|view| configs.engine.written_size(&view.record.id).unwrap_or_default())
+        }
+        SortKey::Status => views.sort_by_key(|view| state_word(&view.state)),
     }
 }
 

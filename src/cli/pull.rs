@@ -1,12 +1,15 @@
 //! `pull`.
 
 use super::failure::{Failure, Result, chain};
-use super::flags::platform;
+use super::flags::{platform, pull_policy};
+use super::run::fits;
 use super::ui;
 use super::ui::progress::{self, Target};
 use super::verb::{Context, Verb};
+use crate::engine::container::PullPolicy;
 use crate::engine::image::PullOptions;
-use crate::image::Reference;
+use crate::engine::{Engine, Kind};
+use crate::image::{Platform, Reference};
 
 #[derive(Debug, clap::Args)]
 pub struct Pull {
@@ -16,6 +19,9 @@ pub struct Pull {
     /// No image is verified by Docker's retired content trust
     #[arg(long, action = clap::ArgAction::SetFalse, hide = true)]
     disable_content_trust: bool,
+    /// When to download ("always", "missing", "never", "newer")
+    #[arg(long, value_name = "string", default_value = "always")]
+    policy: String,
     /// Set platform if server is multi-platform capable
     #[arg(long, value_name = "string")]
     platform: Option<String>,
@@ -38,19 +44,55 @@ impl Verb for Pull {
         }
         let platform = platform(self.platform.as_deref()).map_err(|f| Failure { status: 1, ..f })?;
         let options = PullOptions { platform };
+        let is_tagged = named.tag.is_some() || named.digest.is_some();
+        let policy = pull_policy(&self.policy).map_err(|f| Failure { status: 1, ..f })?;
         let engine = context.engine()?;
+        if self.all_tags && policy != PullPolicy::Always {
+            return Err(Failure::new("--policy can't be used with --all-tags/-a"));
+        }
+        let name = named.clone().or_latest();
+        let is_here = policy != PullPolicy::Always && is_here(&engine, &name, options.platform.as_ref())?;
+        match policy {
+            PullPolicy::Missing | PullPolicy::Never if is_here => {
+                ui::line(&name)?;
+                return Ok(0);
+            }
+            PullPolicy::Never => {
+                let text = format!("Error response from daemon: No such image: {}", name.familiar());
+                return Err(Failure::new(text));
+            }
+            _ => {}
+        }
         let progress = progress::shown(Target::Stdout, self.quiet);
         if self.all_tags {
             engine.pull_all_tags(&named, &options, &*progress)?;
             ui::line(named.repository())?;
             return Ok(0);
         }
-        if named.tag.is_none() && named.digest.is_none() && !self.quiet {
+        if !is_tagged && !self.quiet {
             ui::line("Using default tag: latest")?;
         }
-        let pulled = engine.pull(&named.or_latest(), &options, &*progress)?;
-        drop(progress);
-        ui::line(&pulled.reference)?;
+        match engine.pull(&name, &options, &*progress) {
+            Ok(pulled) => {
+                drop(progress);
+                ui::line(&pulled.reference)?;
+            }
+            // What is here is good enough when the registry has nothing to say.
+            Err(error) if policy == PullPolicy::Newer && is_here => {
+                tracing::debug!(%error, "the image here is kept");
+                drop(progress);
+                ui::line(&name)?;
+            }
+            Err(error) => return Err(error.into()),
+        }
         Ok(0)
+    }
+}
+
+fn is_here(engine: &Engine, name: &Reference, platform: Option<&Platform>) -> Result<bool> {
+    match engine.find_image(&name.to_string()) {
+        Ok(image) => Ok(fits(&image.config, platform)),
+        Err(error) if error.kind == Kind::NotFound => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }

@@ -1,12 +1,23 @@
 //! `restart`.
 
+use super::choice::{Choice, is_running};
 use super::failure::Result;
 use super::stop::signal_number;
 use super::ui::units::go_int;
 use super::verb::{Context, Verb};
+use crate::container::State;
 
 #[derive(Debug, clap::Args)]
 pub struct Restart {
+    /// Act on all containers
+    #[arg(short, long)]
+    all: bool,
+    /// Act on the container created last
+    #[arg(short, long)]
+    latest: bool,
+    /// With --all: only those that run
+    #[arg(long)]
+    running: bool,
     /// Signal to send to the container
     #[arg(short, long, value_name = "string")]
     signal: Option<String>,
@@ -25,9 +36,9 @@ impl Verb for Restart {
     fn run(self, context: &Context) -> Result<u8> {
         let signal = self.signal.as_deref().map(signal_number).transpose()?;
         let engine = context.engine()?;
-        super::each_at_once(&self.containers, |name| {
-            let view = engine.find(name)?;
-            Ok(engine.restart(&view.record.id, signal, self.timeout)?)
-        })
+        let (all, latest, running) = (self.all || self.running, self.latest, self.running);
+        let choice = Choice { names: &self.containers, all, latest, ignore: false };
+        let fits = |state: &State| !running || is_running(state);
+        choice.each(&engine, fits, |_, view| engine.restart(&view.record.id, signal, self.timeout))
     }
 }

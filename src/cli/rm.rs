@@ -1,14 +1,23 @@
 //! `rm`.
 
+use super::choice::{Choice, in_any_state};
 use super::failure::{Failure, Result};
 use super::verb::{Context, Verb};
-use crate::engine::Kind;
 
 #[derive(Debug, clap::Args)]
 pub struct Rm {
+    /// Act on all containers
+    #[arg(short, long)]
+    all: bool,
     /// Force the removal of a running container (uses SIGKILL)
     #[arg(short, long)]
     force: bool,
+    /// Pass over containers that do not exist
+    #[arg(short, long)]
+    ignore: bool,
+    /// Act on the container created last
+    #[arg(long)]
+    latest: bool,
     /// Remove the specified link
     #[arg(short, long, hide = true)]
     link: bool,
@@ -29,13 +38,9 @@ impl Verb for Rm {
             return Err(Failure::new("--link: links between containers are not there yet"));
         }
         let engine = context.engine()?;
-        super::each_at_once(&self.containers, |name| {
-            let view = match engine.find(name) {
-                // Gone is what was wanted.
-                Err(error) if self.force && error.kind == Kind::NotFound => return Err(Failure::silent(0)),
-                view => view?,
-            };
-            Ok(engine.remove(&view.record.id, self.force, self.volumes)?)
-        })
+        let Rm { all, latest, force, volumes, .. } = self;
+        // With -f, gone is what was wanted.
+        let choice = Choice { names: &self.containers, all, latest, ignore: self.ignore || force };
+        choice.each(&engine, in_any_state, |_, view| engine.remove(&view.record.id, force, volumes))
     }
 }

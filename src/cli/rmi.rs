@@ -3,14 +3,21 @@
 use super::failure::{Failure, Result};
 use super::ui;
 use super::verb::{Context, Verb};
-use crate::engine::Kind;
+use crate::engine::prune::names_to_remove;
+use crate::engine::{Engine, Kind};
 use crate::image::store::Removed;
 
 #[derive(Debug, clap::Args)]
 pub struct Rmi {
+    /// Remove all images
+    #[arg(short, long)]
+    all: bool,
     /// Force removal of the image
     #[arg(short, long)]
     force: bool,
+    /// Pass over images that do not exist
+    #[arg(short, long)]
+    ignore: bool,
     /// Do not delete untagged parents
     #[arg(long)]
     no_prune: bool,
@@ -34,7 +41,7 @@ impl Verb for Rmi {
         }
         let engine = context.engine()?;
         let mut status = 0;
-        for name in &self.images {
+        for name in &self.names(&engine)? {
             match engine.remove_image(name, self.force, self.no_prune) {
                 Ok(removed) => {
                     for item in removed {
@@ -44,6 +51,8 @@ impl Verb for Rmi {
                         }
                     }
                 }
+                // Gone with another name of it, or removed by somebody else.
+                Err(error) if (self.ignore || self.all) && error.kind == Kind::NotFound => {}
                 Err(error) => {
                     // With -f a missing image is told, and no failure (Docker's rule).
                     if !(self.force && error.kind == Kind::NotFound) {
@@ -54,5 +63,19 @@ impl Verb for Rmi {
             }
         }
         Ok(status)
+    }
+}
+
+impl Rmi {
+    /// With `--all` every name there is: an image goes with the last of its names.
+    fn names(&self, engine: &Engine) -> Result<Vec<String>> {
+        if !self.all {
+            return Ok(self.images.clone());
+        }
+        if self.images.len() > 1 {
+            return Err(Failure::usage("--all and images cannot be used together"));
+        }
+        let own = engine.images()?.into_iter().filter(|image| !image.read_only);
+        Ok(own.flat_map(|image| names_to_remove(&image)).collect())
     }
 }

@@ -150,19 +150,25 @@ pub fn detach_keys(flag: Option<&str>, configured: Option<&str>) -> Result<Vec<u
 pub struct Creation {
     policy: PullPolicy,
     quiet: bool,
+    replace: bool,
     cidfile: Option<PathBuf>,
 }
 
 impl Creation {
     pub fn new(flags: &ContainerFlags) -> Result<Creation> {
-        Ok(Creation { policy: flags.pull_policy()?, quiet: flags.quiet, cidfile: flags.cidfile.clone() })
+        let (quiet, replace) = (flags.quiet, flags.replace);
+        if replace && flags.name.as_deref().unwrap_or_default().is_empty() {
+            return Err(Failure::usage("cannot replace container without --name being set"));
+        }
+        Ok(Creation { policy: flags.pull_policy()?, quiet, replace, cidfile: flags.cidfile.clone() })
     }
 
     /// Pulls as the policy says, makes the container and writes the cidfile.
     pub fn create(&self, engine: &Engine, spec: ContainerSpec) -> Result<ContainerRecord> {
         let cidfile = self.cidfile.as_deref().map(CidFile::claim).transpose()?;
         self.provide_image(engine, &spec)?;
-        let record = engine.create(spec).map_err(run_failure)?;
+        let created = if self.replace { engine.create_replacing(spec) } else { engine.create(spec) };
+        let record = created.map_err(run_failure)?;
         if let Some(cidfile) = cidfile {
             cidfile.write(record.id.as_str())?;
         }
@@ -173,6 +179,12 @@ impl Creation {
         match self.policy {
             PullPolicy::Never => Ok(()),
             PullPolicy::Always => self.pull(engine, spec),
+            PullPolicy::Newer => {
+                self.pull(engine, spec).or_else(|failure| match engine.find_image(&spec.image) {
+                    Ok(image) if fits(&image.config, spec.platform.as_ref()) => Ok(()),
+                    _ => Err(failure),
+                })
+            }
             PullPolicy::Missing => match engine.find_image(&spec.image) {
                 Ok(image) if fits(&image.config, spec.platform.as_ref()) => Ok(()),
                 Ok(_) => self.pull(engine, spec),
@@ -198,7 +210,7 @@ impl Creation {
 }
 
 /// Whether an image that is here is for the platform asked for.
-fn fits(config: &crate::image::ImageConfig, wanted: Option<&Platform>) -> bool {
+pub fn fits(config: &crate::image::ImageConfig, wanted: Option<&Platform>) -> bool {
     let offered = Platform::new(&config.os, &config.architecture, config.variant.as_deref());
     wanted.is_none_or(|wanted| wanted.rank(&offered).is_some())
 }

@@ -1,13 +1,17 @@
 //! `start`.
 
+use super::choice::{Choice, is_running};
 use super::failure::{Failure, Result};
 use super::run::{attachment, status_of};
 use super::ui;
 use super::verb::{Context, Verb};
-use crate::container::State;
+use crate::engine::Engine;
 
 #[derive(Debug, clap::Args)]
 pub struct Start {
+    /// Act on all containers that do not run
+    #[arg(long)]
+    all: bool,
     /// Attach STDOUT/STDERR and forward signals
     #[arg(short, long)]
     attach: bool,
@@ -23,6 +27,9 @@ pub struct Start {
     /// Attach container's STDIN
     #[arg(short, long)]
     interactive: bool,
+    /// Act on the container created last
+    #[arg(short, long)]
+    latest: bool,
     #[arg(required = true, value_name = "CONTAINER")]
     containers: Vec<String>,
 }
@@ -38,40 +45,44 @@ impl Verb for Start {
                 "--checkpoint: checkpoints need privileges that users do not have (CAP_CHECKPOINT_RESTORE)",
             ));
         }
-        if self.attach || self.interactive { self.attached(context) } else { self.detached(context) }
+        let engine = context.engine()?;
+        let choice = Choice { names: &self.containers, all: self.all, latest: self.latest, ignore: false };
+        let names = choice.resolve(&engine, |state| !is_running(state))?;
+        match self.attach || self.interactive {
+            true => self.attached(context, &engine, &names),
+            false => detached(&engine, &names),
+        }
     }
 }
 
 impl Start {
-    fn detached(&self, context: &Context) -> Result<u8> {
-        let engine = context.engine()?;
-        let failed = super::each(&self.containers, |name| {
-            let view = engine.find(name)?;
-            if !matches!(view.state, State::Running { .. }) {
-                engine.start(&view.record.id)?;
-            }
-            ui::line(name)
-        })?;
-        if failed.is_empty() {
-            return Ok(0);
-        }
-        Err(Failure::new(format!("failed to start containers: {}", failed.join(", "))))
-    }
-
-    fn attached(&self, context: &Context) -> Result<u8> {
-        let [name] = self.containers.as_slice() else {
+    fn attached(&self, context: &Context, engine: &Engine, names: &[String]) -> Result<u8> {
+        let [name] = names else {
             return Err(Failure::new("you cannot start and attach multiple containers at once"));
         };
-        let engine = context.engine()?;
         let view = engine.find(name)?;
         let spec = &view.record.spec;
         let stdin = self.interactive && spec.stdin_open;
         let options = attachment(context, spec.tty, stdin, true, self.detach_keys.as_deref())?;
-        let attached = if matches!(view.state, State::Running { .. }) {
+        let attached = if is_running(&view.state) {
             engine.attach(&view.record.id, &options)?
         } else {
             engine.start_attached(&view.record.id, &options)?
         };
         Ok(status_of(&attached))
     }
+}
+
+fn detached(engine: &Engine, names: &[String]) -> Result<u8> {
+    let failed = super::each(names, |name| {
+        let view = engine.find(name)?;
+        if !is_running(&view.state) {
+            engine.start(&view.record.id)?;
+        }
+        ui::line(name)
+    })?;
+    if failed.is_empty() {
+        return Ok(0);
+    }
+    Err(Failure::new(format!("failed to start containers: {}", failed.join(", "))))
 }

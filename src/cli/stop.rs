@@ -1,11 +1,21 @@
 //! `stop`.
 
+use super::choice::{Choice, is_running};
 use super::failure::{Failure, Result};
 use super::ui::units::go_int;
 use super::verb::{Context, Verb};
 
 #[derive(Debug, clap::Args)]
 pub struct Stop {
+    /// Act on all running containers
+    #[arg(short, long)]
+    all: bool,
+    /// Pass over containers that do not exist
+    #[arg(short, long)]
+    ignore: bool,
+    /// Act on the container created last
+    #[arg(short, long)]
+    latest: bool,
     /// Signal to send to the container
     #[arg(short, long, value_name = "string")]
     signal: Option<String>,
@@ -24,10 +34,9 @@ impl Verb for Stop {
     fn run(self, context: &Context) -> Result<u8> {
         let signal = self.signal.as_deref().map(signal_number).transpose()?;
         let engine = context.engine()?;
-        super::each_at_once(&self.containers, |name| {
-            let view = engine.find(name)?;
-            Ok(engine.stop(&view.record.id, signal, self.timeout)?)
-        })
+        let Stop { all, latest, ignore, .. } = self;
+        let choice = Choice { names: &self.containers, all, latest, ignore };
+        choice.each(&engine, is_running, |_, view| engine.stop(&view.record.id, signal, self.timeout))
     }
 }
 

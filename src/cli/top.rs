@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use super::choice;
 use super::failure::{Failure, Result};
 use super::ui;
 use super::ui::table;
@@ -10,6 +11,9 @@ use crate::container::State;
 
 #[derive(Debug, clap::Args)]
 pub struct Top {
+    /// Act on the container created last
+    #[arg(short, long)]
+    latest: bool,
     #[arg(required = true, value_name = "CONTAINER")]
     container: String,
     #[arg(trailing_var_arg = true, value_name = "ps OPTIONS")]
@@ -18,12 +22,12 @@ pub struct Top {
 
 impl Verb for Top {
     const NAMES: &'static [&'static str] = &["container top", "top"];
-    const USAGE: &'static str = "CONTAINER [ps OPTIONS]";
+    const USAGE: &'static str = "[OPTIONS] CONTAINER [ps OPTIONS]";
     const ABOUT: &'static str = "Display the running processes of a container";
 
     fn run(self, context: &Context) -> Result<u8> {
         let engine = context.engine()?;
-        let view = engine.find(&self.container)?;
+        let view = choice::one(&engine, &self.container, self.latest)?;
         let id = &view.record.id;
         if !matches!(view.state, State::Running { .. }) {
             return Err(Failure::new(format!("Error response from daemon: container {id} is not running")));

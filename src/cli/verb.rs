@@ -18,6 +18,9 @@ pub trait Verb: Args + FromArgMatches {
     /// What it does; first line imperative, no full stop.
     const ABOUT: &'static str;
 
+    /// Status of a wrong number of arguments.
+    const WRONG_COUNT: u8 = 1;
+
     /// Does it; the value is the exit status.
     fn run(self, context: &Context) -> Result<u8>;
 }
@@ -27,6 +30,7 @@ pub struct Entry {
     pub names: &'static [&'static str],
     pub usage: &'static str,
     pub about: &'static str,
+    pub wrong_count: u8,
     pub grammar: fn() -> Command,
     pub run: fn(&Context, &ArgMatches) -> Result<u8>,
 }
@@ -37,6 +41,7 @@ impl Entry {
             names: V::NAMES,
             usage: V::USAGE,
             about: V::ABOUT,
+            wrong_count: V::WRONG_COUNT,
             grammar: || {
                 let name = V::NAMES[V::NAMES.len() - 1];
                 V::augment_args(Command::new(name).disable_help_flag(true).disable_version_flag(true))

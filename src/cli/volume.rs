@@ -1,5 +1,4 @@
-//! `volume create`, `volume inspect`, `volume ls`, `volume rm`, `volume exists`; `volume prune` is with the
-//! other prunes.
+//! `volume create`, `volume inspect`, `volume ls`, `volume rm`; `volume prune` is with the other prunes.
 
 use super::failure::{Failure, Result};
 use super::filter::{self, Filters, matches_pattern};
@@ -57,12 +56,6 @@ pub struct VolumeRm {
     force: bool,
     #[arg(required = true, value_name = "VOLUME")]
     names: Vec<String>,
-}
-
-#[derive(Debug, clap::Args)]
-pub struct VolumeExists {
-    #[arg(required = true, value_name = "VOLUME")]
-    name: String,
 }
 
 impl Verb for VolumeCreate {
@@ -178,19 +171,5 @@ impl Verb for VolumeRm {
             ui::line(name)
         })?;
         Ok(u8::from(!failed.is_empty()))
-    }
-}
-
-impl Verb for VolumeExists {
-    const NAMES: &'static [&'static str] = &["volume exists"];
-    const USAGE: &'static str = "VOLUME";
-    const ABOUT: &'static str = "Say by the exit status whether a volume exists";
-
-    fn run(self, context: &Context) -> Result<u8> {
-        match context.engine()?.volume(&self.name) {
-            Ok(_) => Ok(0),
-            Err(error) if error.kind == Kind::NotFound => Ok(1),
-            Err(error) => Err(Failure { status: 125, ..Failure::from(error) }),
-        }
     }
 }

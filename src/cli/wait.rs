@@ -1,27 +1,98 @@
 //! `wait`.
 
+use std::time::Duration;
+
+use super::choice::Choice;
 use super::failure::Result;
 use super::ui;
+use super::ui::time::parse_duration;
 use super::verb::{Context, Verb};
+use crate::engine::Kind;
+use crate::engine::container::Condition;
 
 #[derive(Debug, clap::Args)]
 pub struct Wait {
+    /// Wait for one of these states: created, running, paused, stopped, exited
+    #[arg(long, value_name = "strings", value_delimiter = ',', value_parser = condition)]
+    condition: Vec<Condition>,
+    /// Print -1 for a container that does not exist
+    #[arg(long)]
+    ignore: bool,
+    /// How often to look for a condition that nothing tells of (a duration, or milliseconds)
+    #[arg(short, long, value_name = "string", value_parser = interval, default_value = "250ms")]
+    interval: Duration,
+    /// Act on the container created last
+    #[arg(short, long)]
+    latest: bool,
     #[arg(required = true, value_name = "CONTAINER")]
     containers: Vec<String>,
 }
 
 impl Verb for Wait {
     const NAMES: &'static [&'static str] = &["container wait", "wait"];
-    const USAGE: &'static str = "CONTAINER [CONTAINER...]";
+    const USAGE: &'static str = "[OPTIONS] CONTAINER [CONTAINER...]";
     const ABOUT: &'static str = "Block until one or more containers stop, then print their exit codes";
 
     fn run(self, context: &Context) -> Result<u8> {
         let engine = context.engine()?;
-        let failed = super::each(&self.containers, |name| {
-            let view = engine.find(name)?;
-            let exit = engine.wait(&view.record.id)?;
-            ui::line(exit.code)
+        let choice = Choice { names: &self.containers, all: false, latest: self.latest, ignore: self.ignore };
+        let names = choice.resolve(&engine, |_| true)?;
+        let failed = super::each(&names, |name| {
+            let view = match engine.find(name) {
+                Err(error) if self.ignore && error.kind == Kind::NotFound => return ui::line(-1),
+                view => view?,
+            };
+            let id = &view.record.id;
+            let exit = match self.condition.as_slice() {
+                [] => Some(engine.wait(id)?),
+                conditions => engine.wait_for(id, conditions, self.interval)?,
+            };
+            // As podman: a container that has not ended has no status.
+            ui::line(exit.map_or(-1, |exit| i16::from(exit.code)))
         })?;
         Ok(u8::from(!failed.is_empty()))
+    }
+}
+
+fn condition(text: &str) -> Result<Condition, String> {
+    match text {
+        // podman's steps of making a container, which are one here.
+        "configured" | "created" | "initialized" => Ok(Condition::Created),
+        "running" => Ok(Condition::Running),
+        "paused" => Ok(Condition::Paused),
+        "stopped" | "exited" => Ok(Condition::Exited),
+        "healthy" | "unhealthy" => Err("health checks are not there yet".to_owned()),
+        "pausing" | "stopping" | "removing" => {
+            Err(format!("no container is ever seen as {text}: the step is too short to have a name"))
+        }
+        _ => Err(format!("invalid condition {}", ui::template::quote(text))),
+    }
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let milliseconds = text.parse::<u64>().map(Duration::from_millis);
+    let duration = milliseconds.or_else(|_| {
+        parse_duration(text).map(|ns| Duration::from_nanos(u64::try_from(ns).unwrap_or_default()))
+    })?;
+    if duration.is_zero() { Err("must be longer than nothing".to_owned()) } else { Ok(duration) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_are_podmans_words() {
+        assert_eq!(condition("stopped"), Ok(Condition::Exited));
+        assert_eq!(condition("configured"), Ok(Condition::Created));
+        assert_eq!(condition("sideways"), Err("invalid condition \"sideways\"".to_owned()));
+        assert!(condition("healthy").is_err() && condition("").is_err());
+    }
+
+    #[test]
+    fn an_interval_without_unit_is_milliseconds() {
+        assert_eq!(interval("250"), Ok(Duration::from_millis(250)));
+        assert_eq!(interval("1.5s"), Ok(Duration::from_millis(1500)));
+        assert!(interval("0").is_err() && interval("-1s").is_err() && interval("x").is_err());
     }
 }

@@ -4,6 +4,7 @@
 //! changes a stopped one holds its `CHANGE` lock (`container::store`); `start` hands that lock to the
 //! supervisor it starts.
 
+use std::cell::Cell;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -49,6 +50,32 @@ pub enum PullPolicy {
     Missing,
     Always,
     Never,
+    /// As always, but what is here is good enough when the registry has nothing to say (podman's).
+    Newer,
+}
+
+/// What `wait --condition` waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    Created,
+    /// Met too by one that was started meanwhile and has ended already.
+    Running,
+    Paused,
+    /// Has ended; one that never ran is waited for.
+    Exited,
+}
+
+impl Condition {
+    fn is_met(self, state: &State, was_started: bool) -> bool {
+        match (self, state) {
+            (Condition::Created, State::Created) => true,
+            (Condition::Running, State::Running { paused, .. }) => !paused,
+            (Condition::Running, State::Exited { .. }) => was_started,
+            (Condition::Paused, State::Running { paused, .. }) => *paused,
+            (Condition::Exited, State::Exited { .. }) => true,
+            _ => false,
+        }
+    }
 }
 
 /// Which of a container's streams to connect and how to leave them.
@@ -157,7 +184,32 @@ enum Start {
 impl Engine {
     /// Makes a container: claims id and name, pins the image (which must be here), writes the record.
     pub fn create(&self, spec: ContainerSpec) -> Result<ContainerRecord> {
-        let mut spec = spec;
+        self.create_with(spec, |_| Ok(false))
+    }
+
+    /// The same; a container that has the name is stopped and removed first, once everything else is known
+    /// to be in order.
+    pub fn create_replacing(&self, spec: ContainerSpec) -> Result<ContainerRecord> {
+        let waited = Cell::new(Duration::ZERO);
+        self.create_with(spec, |holder| {
+            match self.stop(holder, None, None).and_then(|()| self.remove(holder, true, false)) {
+                // It goes by itself (`--rm`), or is only being made.
+                Err(error) if error.kind == Kind::NotFound && waited.get() < BETWEEN_STATES => {
+                    std::thread::sleep(LOOK_AGAIN);
+                    waited.set(waited.get() + LOOK_AGAIN);
+                    Ok(true)
+                }
+                removed => removed.map(|()| true),
+            }
+        })
+    }
+
+    /// `free_name` is called for whoever has the name, while nothing is locked; whether to try again.
+    fn create_with(
+        &self,
+        mut spec: ContainerSpec,
+        free_name: impl Fn(&ContainerId) -> Result<bool>,
+    ) -> Result<ContainerRecord> {
         runtime::plan::check(&spec)?;
         check_log(&spec.log)?;
         check_sources(&spec)?;
@@ -166,7 +218,7 @@ impl Engine {
         let _held = self.images.hold().map_err(image_error)?;
         let image = self.images.find(&spec.image).map_err(image_error)?;
         check_command(&spec, &image.config)?;
-        let volumes = self.hold_volumes(&spec, &image.config.config)?;
+        let mut volumes = self.hold_volumes(&spec, &image.config.config)?;
         self.complete_mounts(&mut spec, &image.config.config)?;
         let record = ContainerRecord {
             version: record::VERSION,
@@ -176,14 +228,28 @@ impl Engine {
             image: image.pin(),
             spec,
         };
-        let Some(volumes) = volumes else { return Ok(self.containers.create(record)?) };
-        let made = self.make_volumes(&volumes, &record.spec.mounts)?;
-        let created = self.containers.create(record);
-        drop(volumes);
-        if created.is_err() {
-            self.remove_unused_volumes(&made)?;
-        }
-        Ok(created?)
+        let mut made = Vec::new();
+        let error = loop {
+            if let Some(held) = &volumes {
+                made.extend(self.make_volumes(held, &record.spec.mounts)?);
+            }
+            let error = match self.containers.create(record.clone()) {
+                Ok(record) => return Ok(record),
+                Err(error) => error,
+            };
+            let needs_volumes = volumes.take().is_some();
+            match &error {
+                StoreError::NameTaken { id, .. } => match free_name(id) {
+                    Ok(true) if needs_volumes => volumes = Some(self.volumes.hold()?),
+                    Ok(true) => {}
+                    Ok(false) => break error.into(),
+                    Err(error) => break error,
+                },
+                _ => break error.into(),
+            }
+        };
+        self.remove_unused_volumes(&made)?;
+        Err(error)
     }
 
     /// What killed processes have left half made or half removed.
@@ -469,6 +535,32 @@ impl Engine {
             }
         }
         self.last_exit(id)
+    }
+
+    /// Blocks until one of the conditions is met; its exit status where that is its end. The end of a running
+    /// one is told by its supervisor; whatever else is looked for every `interval`.
+    pub fn wait_for(
+        &self,
+        id: &ContainerId,
+        conditions: &[Condition],
+        interval: Duration,
+    ) -> Result<Option<Exit>> {
+        let mut starts = None;
+        loop {
+            let view = self.containers.view(id)?.ok_or_else(|| not_found(id))?;
+            let was_started = view.facts.starts > *starts.get_or_insert(view.facts.starts);
+            if let Some(met) = conditions.iter().find(|c| c.is_met(&view.state, was_started)) {
+                return match (met, view.state) {
+                    (Condition::Exited, State::Exited { exit, .. }) => Ok(Some(exit)),
+                    _ => Ok(None),
+                };
+            }
+            let only_end = conditions.iter().all(|c| *c == Condition::Exited);
+            match view.state {
+                State::Running { .. } if only_end => return self.wait(id).map(Some),
+                _ => std::thread::sleep(interval),
+            }
+        }
     }
 
     /// The status on disk, once it is there: the supervisor may be about to write it.

@@ -110,7 +110,7 @@ impl Engine {
 }
 
 /// Name after name, never by force: an image that gets a user in between stays.
-fn names_to_remove(image: &Image) -> Vec<String> {
+pub fn names_to_remove(image: &Image) -> Vec<String> {
     match image.names.as_slice() {
         [] => vec![image.id.to_string()],
         names => names.iter().map(Reference::familiar).collect(),

@@ -128,7 +128,7 @@ pub struct ContainerFlags {
     /// Give extended privileges to this container
     #[arg(long)]
     pub privileged: bool,
-    /// Pull image before running ("always", "missing", "never")
+    /// Pull image before running ("always", "missing", "never", "newer")
     #[arg(long, value_name = "string", default_value = "missing")]
     pub pull: String,
     /// Suppress the pull output
@@ -137,6 +137,9 @@ pub struct ContainerFlags {
     /// Mount the container's root filesystem as read only
     #[arg(long)]
     pub read_only: bool,
+    /// Stop and remove the container that has the name, if there is one
+    #[arg(long)]
+    pub replace: bool,
     /// Restart policy to apply when a container exits
     #[arg(long, value_name = "string", default_value = "no")]
     pub restart: String,
@@ -210,17 +213,23 @@ pub fn platform(flag: Option<&str>) -> Result<Option<Platform>> {
     }
 }
 
+/// `--pull` and podman's `pull --policy`.
+pub fn pull_policy(text: &str) -> Result<PullPolicy> {
+    match text {
+        "always" => Ok(PullPolicy::Always),
+        "missing" | "" => Ok(PullPolicy::Missing),
+        "never" => Ok(PullPolicy::Never),
+        "newer" => Ok(PullPolicy::Newer),
+        other => Err(Failure::usage(format!(
+            "invalid pull option: '{other}': must be one of \"always\", \"missing\" or \"never\""
+        ))),
+    }
+}
+
 impl ContainerFlags {
     /// `--pull`
     pub fn pull_policy(&self) -> Result<PullPolicy> {
-        match self.pull.as_str() {
-            "always" => Ok(PullPolicy::Always),
-            "missing" | "" => Ok(PullPolicy::Missing),
-            "never" => Ok(PullPolicy::Never),
-            other => Err(Failure::usage(format!(
-                "invalid pull option: '{other}': must be one of \"always\", \"missing\" or \"never\""
-            ))),
-        }
+        pull_policy(&self.pull)
     }
 
     /// The wish. Every mistake ends with status 125, as Docker has it for what it finds after parsing.

@@ -21,7 +21,12 @@ struct Probe {
 
 fn spec_with(arguments: &[&str], client: &ClientConfig) -> Result<ContainerSpec> {
     let command = Probe::augment_args(Command::new("run").disable_help_flag(true));
-    let place = Place { program: "coracle", path: "run", usage: "[OPTIONS] IMAGE [COMMAND] [ARG...]" };
+    let place = Place {
+        program: "coracle",
+        path: "run",
+        usage: "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+        wrong_count: 1,
+    };
     let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
     match parse(command, place, &arguments)? {
         Parsed::Help => panic!("help"),

@@ -1,0 +1,286 @@
+//! What podman's command line has and Docker's has not.
+
+use std::thread;
+
+use crate::harness::registry::Registry;
+use crate::harness::{Coracle, Entry, ImageBuilder, eventually};
+use crate::need;
+
+const FOR_EVER: &str = "exec sleep 600";
+
+fn states(c: &Coracle) -> String {
+    let listed = c.ok(["ps", "-a", "--sort", "names", "--format", "{{.Names}}={{.State}}"]);
+    listed.lines().join(" ")
+}
+
+#[test]
+fn exists_answers_by_its_status_alone() {
+    let c = Coracle::busybox();
+    let id = c.ok(["create", "--name", "box", "busybox"]).line();
+    for name in ["box", &id, &id[..12]] {
+        let output = c.ok(["container", "exists", name]);
+        assert_eq!((output.text(), output.err().as_str()), ("", ""));
+    }
+    c.ok(["image", "exists", "busybox"]);
+    c.ok(["image", "exists", "docker.io/library/busybox:latest"]);
+    for (noun, name) in
+        [("container", "busybox"), ("container", "nosuch"), ("image", "box"), ("image", "nosuch")]
+    {
+        let output = c.fails(1, [noun, "exists", name]);
+        assert_eq!((output.text(), output.err().as_str()), ("", ""));
+    }
+    // What is no answer does not look like one.
+    c.fails(125, ["container", "exists"]).says("requires 1 argument");
+    c.fails(125, ["image", "exists", "a", "b"]).says("requires 1 argument");
+    c.fails(125, ["image", "exists", "UPPER"]).says("invalid reference format");
+}
+
+#[test]
+fn verbs_take_all_containers_that_they_fit() {
+    let c = Coracle::busybox();
+    for name in ["aa", "bb"] {
+        c.ok(["create", "--name", name, "-l", "mine", "busybox", "sh", "-c", FOR_EVER]);
+    }
+    let ids = |output: crate::harness::Output| {
+        let mut lines: Vec<String> = output.lines().into_iter().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let both = ids(c.ok(["ps", "-aq", "--no-trunc"]));
+    assert_eq!(ids(c.ok(["start", "--all"])), both);
+    assert_eq!(states(&c), "aa=running bb=running");
+    assert_eq!(c.ok(["start", "--all"]).text(), "");
+    c.ok(["pause", "aa"]);
+    // One that is paused already is no failure.
+    assert_eq!(ids(c.ok(["pause", "-a"])).len(), 1);
+    assert_eq!(states(&c), "aa=paused bb=paused");
+    assert_eq!(ids(c.ok(["unpause", "-a"])), both);
+    assert_eq!(c.ok(["unpause", "-a"]).text(), "");
+    assert_eq!(ids(c.ok(["kill", "-a"])), both);
+    assert_eq!(c.ok(["kill", "-a"]).text(), "");
+    c.ok(["start", "aa"]);
+    assert_eq!(ids(c.ok(["restart", "--running", "-t", "0"])).len(), 1);
+    assert_eq!(states(&c), "aa=running bb=exited");
+    assert_eq!(ids(c.ok(["restart", "-a", "-t", "0"])), both);
+    assert_eq!(states(&c), "aa=running bb=running");
+    c.fails(1, ["rm", "-a"]).says("container is running");
+    assert_eq!(ids(c.ok(["stop", "-at0"])), both);
+    assert_eq!(c.ok(["stop", "--all"]).text(), "");
+    c.ok(["start", "aa"]);
+    assert_eq!(ids(c.ok(["rm", "-fa"])), both);
+    assert_eq!(states(&c), "");
+    assert_eq!(c.ok(["rm", "-fa"]).text(), "");
+}
+
+#[test]
+fn all_and_names_contradict_each_other() {
+    let c = Coracle::new();
+    for command in ["stop", "kill", "rm", "restart", "pause", "unpause", "start"] {
+        c.fails(125, [command, "--all", "box"]).says("cannot be used together");
+        c.fails(125, [command, "--all", "--latest"]).says("cannot be used together");
+        c.fails(1, [command]).says("requires at least 1 argument");
+        c.fails(1, [command, "--latest"]).says("there is no container");
+    }
+    c.fails(1, ["attach", "--latest", "box"]).says("requires 1 argument");
+}
+
+#[test]
+fn latest_is_the_container_created_last() {
+    let c = Coracle::busybox();
+    c.detached(&["--name", "first"], FOR_EVER);
+    let id = c.detached(&["--name", "second"], FOR_EVER);
+    assert_eq!(c.ok(["exec", "-l", "hostname"]).line(), id[..12]);
+    assert_eq!(c.ok(["inspect", "-l", "--format", "{{.Name}}"]).line(), "/second");
+    assert_eq!(c.ok(["container", "inspect", "-l", "--format", "{{.Id}}"]).line(), id);
+    c.ok(["top", "-l"]).says("sleep 600");
+    c.ok(["top", "-l", "--", "-o", "pid,args"]).says("sleep 600");
+    c.fails(1, ["port", "-l", "80"]).says("no public port '80/tcp' published for second");
+    assert_eq!(c.ok(["stop", "-lt0"]).line(), id);
+    assert_eq!(states(&c), "first=running second=exited");
+    c.fails(1, ["attach", "-l"]).says("stopped container");
+    assert_eq!(c.ok(["wait", "-l"]).line(), "137");
+    c.ok(["start", "-l"]);
+    assert_eq!(states(&c), "first=running second=running");
+    assert_eq!(c.ok(["rm", "-f", "--latest"]).line(), id);
+    assert_eq!(states(&c), "first=running");
+    // Docker's own -l of rm is something else.
+    c.fails(1, ["rm", "-l", "first"]).says("link");
+}
+
+#[test]
+fn ignore_passes_over_what_is_not_there() {
+    let c = Coracle::busybox();
+    c.ok(["create", "--name", "box", "busybox"]);
+    assert_eq!(c.ok(["stop", "-i", "nosuch", "box"]).line(), "box");
+    c.fails(1, ["stop", "nosuch", "box"]).says("No such container: nosuch");
+    assert_eq!(c.ok(["rm", "--ignore", "nosuch", "box"]).line(), "box");
+    let output = c.ok(["rmi", "-i", "nosuch", "busybox"]).says("Untagged: busybox:latest");
+    assert_eq!(output.err(), "");
+    assert_eq!(c.ok(["wait", "--ignore", "nosuch"]).line(), "-1");
+    c.fails(1, ["wait", "nosuch"]).says("No such container: nosuch");
+}
+
+#[test]
+fn all_images_go_at_once_but_those_in_use() {
+    let c = Coracle::busybox();
+    c.ok(["tag", "busybox", "other:1"]);
+    c.load(&ImageBuilder::busybox().layer([Entry::file("x", "y")]).docker_archive(&["third:1"]));
+    c.ok(["create", "--name", "box", "third:1"]);
+    c.fails(1, ["rmi", "-a"]).says("is using its referenced image").says("Untagged: other:1");
+    assert_eq!(c.ok(["images", "--format", "{{.Repository}}"]).line(), "third");
+    c.fails(125, ["rmi", "-a", "third:1"]).says("cannot be used together");
+    c.ok(["rm", "box"]);
+    c.ok(["rmi", "-af"]);
+    assert_eq!(c.ok(["images", "-q"]).text(), "");
+    c.ok(["rmi", "-a"]);
+}
+
+#[test]
+fn replace_takes_the_place_of_a_container() {
+    let c = Coracle::busybox();
+    let first = c.detached(
+        &["--name", "box", "--replace"],
+        "trap 'exit 0' TERM; echo up; while :; do sleep 0.05; done",
+    );
+    c.wait_for_log("box", "up");
+    let second = c.ok(["run", "-d", "--replace", "--name", "box", "busybox", "sleep", "600"]).line();
+    assert_ne!(first, second);
+    assert_eq!(c.ok(["ps", "-aq", "--no-trunc"]).line(), second);
+    // One that cannot be made takes nobody's place.
+    c.fails(125, ["run", "--replace", "--name", "box", "--pull", "never", "nosuch"]);
+    c.fails(125, ["create", "--replace", "--name", "box", "--log-opt", "foo=1", "busybox"]);
+    assert_eq!(states(&c), "box=running");
+    let third = c.ok(["create", "--replace", "--name", "box", "busybox"]).line();
+    assert_eq!(c.ok(["ps", "-aq", "--no-trunc"]).line(), third);
+    c.fails(125, ["run", "--replace", "busybox"]).says("cannot replace container without --name being set");
+}
+
+#[test]
+fn a_container_that_removes_itself_is_replaced_too_and_two_at_once_leave_one() {
+    let c = Coracle::busybox();
+    c.detached(&["--rm", "--name", "box", "--stop-signal", "KILL"], FOR_EVER);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                c.ok([
+                    "run",
+                    "-d",
+                    "--replace",
+                    "--name",
+                    "box",
+                    "--stop-signal",
+                    "KILL",
+                    "busybox",
+                    "sleep",
+                    "600",
+                ]);
+            });
+        }
+    });
+    assert_eq!(states(&c), "box=running");
+}
+
+#[test]
+fn newer_images_are_pulled_and_an_old_one_is_better_than_none() {
+    need!("docker-registry");
+    let registry = Registry::start();
+    let name = registry.image("app:1");
+    let with = |text: &str| ImageBuilder::busybox().layer([Entry::file("version", text)]);
+    let publish = |text: &str| {
+        let c = Coracle::new();
+        c.load(&with(text).docker_archive(&[&name]));
+        c.ok(["push", &name]);
+    };
+    publish("1\n");
+    let c = Coracle::new();
+    let version = |pull: &str| c.ok(["run", "--rm", "-q", "--pull", pull, &name, "cat", "/version"]).line();
+    assert_eq!(version("newer"), "1");
+    publish("2\n");
+    assert_eq!(version("missing"), "1");
+    assert_eq!(version("newer"), "2");
+    publish("3\n");
+    assert_eq!(c.ok(["pull", "--policy", "missing", &name]).text(), format!("{name}\n"));
+    c.ok(["pull", "--policy", "never", &name]);
+    assert_eq!(version("never"), "2");
+    c.ok(["pull", "--policy", "newer", &name]).says("Downloaded newer image");
+    assert_eq!(version("never"), "3");
+    let nowhere = registry.image("nosuch:1");
+    c.fails(1, ["pull", "--policy", "never", &nowhere]).says("No such image");
+    c.fails(1, ["pull", "--policy", "sideways", &nowhere]).says("invalid pull option: 'sideways'");
+    c.fails(125, ["run", "--pull", "newer", &nowhere]).says("not found");
+    drop(registry);
+    assert_eq!(version("newer"), "3");
+    c.ok(["pull", "-q", "--policy", "newer", &name]);
+    c.fails(125, ["run", "--pull", "always", &name, "true"]);
+}
+
+#[test]
+fn wait_takes_conditions() {
+    let c = Coracle::busybox();
+    c.ok(["create", "-i", "--name", "box", "busybox", "sh", "-c", "read x; exit 3"]);
+    assert_eq!(c.ok(["wait", "--condition", "created", "box"]).line(), "-1");
+    let mut running = c.spawn(["wait", "--condition", "running", "-i", "10ms", "box"]);
+    let mut ended = c.spawn(["wait", "--condition=stopped", "--interval", "10", "box"]);
+    let mut either = c.spawn(["wait", "--condition", "paused", "--condition", "exited", "-i", "10", "box"]);
+    assert!(running.is_running() && ended.is_running());
+    c.ok(["start", "box"]);
+    assert_eq!((running.line().as_str(), running.wait()), ("-1", 0));
+    assert!(ended.is_running() && either.is_running());
+    c.ok(["pause", "box"]);
+    assert_eq!((either.line().as_str(), either.wait()), ("-1", 0));
+    c.ok(["unpause", "box"]);
+    c.given(b"go\n", ["attach", "box"]).status_is(3);
+    assert_eq!((ended.line().as_str(), ended.wait()), ("3", 0));
+    // Met already.
+    assert_eq!(c.ok(["wait", "--condition", "running,exited", "box"]).line(), "3");
+    c.fails(125, ["wait", "--condition", "healthy", "box"]).says("health checks are not there yet");
+    c.fails(125, ["wait", "--condition", "sideways", "box"]).says("invalid condition \"sideways\"");
+    c.fails(125, ["wait", "--interval", "soon", "box"]).says("invalid");
+}
+
+#[test]
+fn a_run_too_short_to_be_seen_has_been_running() {
+    let c = Coracle::busybox();
+    c.ok(["create", "--name", "box", "busybox", "true"]);
+    let mut wait = c.spawn(["wait", "--condition", "running", "-i", "300ms", "box"]);
+    // It has taken its first look once it is there for a while: what counts is that it ends at all.
+    eventually("the container to have run", || {
+        c.ok(["start", "-a", "box"]).text().is_empty() && !wait.is_running()
+    });
+    assert_eq!(wait.line(), "-1");
+}
+
+#[test]
+fn listings_are_sorted_as_asked() {
+    let c = Coracle::busybox();
+    c.ok(["tag", "busybox", "another:2"]);
+    c.load(
+        &ImageBuilder::busybox().layer([Entry::file("big", vec![7; 3_000_000])]).docker_archive(&["cake:1"]),
+    );
+    for (name, image, command) in [("bb", "busybox", "cc"), ("cc", "another:2", "aa"), ("aa", "cake:1", "bb")]
+    {
+        c.ok(["create", "--name", name, image, command]);
+    }
+    let ps = |key: &str| c.ok(["ps", "-a", "--sort", key, "--format", "{{.Names}}"]).lines().join(" ");
+    for (key, want) in [
+        ("names", "aa bb cc"),
+        ("created", "bb cc aa"),
+        ("command", "cc aa bb"),
+        ("image", "cc bb aa"),
+        ("status", "aa cc bb"),
+    ] {
+        assert_eq!(ps(key), want, "{key}");
+    }
+    let ids = c.ok(["ps", "-aq", "--sort", "id"]);
+    assert!(ids.lines().is_sorted(), "{ids}");
+    c.fails(125, ["ps", "--sort", "sideways"]).says("invalid argument \"sideways\" for \"--sort\" flag");
+    // The last two, by name.
+    let last = c.ok(["ps", "-n", "2", "--sort", "names", "--format", "{{.Names}}"]);
+    assert_eq!(last.lines(), ["aa", "cc"]);
+    let images = |key: &str| c.ok(["images", "--sort", key, "--format", "{{.Repository}}"]).lines().join(" ");
+    assert_eq!(images("repository"), "another busybox cake");
+    assert_eq!(images("tag"), "cake another busybox");
+    assert!(images("size").ends_with("cake"));
+    assert!(images("created").ends_with("cake"), "made in 2020");
+    c.fails(125, ["images", "--sort", "sideways"]).says("want one of created");
+}
