@@ -428,7 +428,7 @@ fn a_mount_can_be_given_to_the_containers_user() {
 #[test]
 fn a_container_with_volumes_takes_the_place_of_one_that_removes_itself() {
     let c = Coracle::busybox();
-    c.detached(&["--rm", "--name", "box", "-v", "/x"], "exec sleep 600");
+    c.detached(&["--rm", "--name", "box", "--stop-timeout", "0", "-v", "/x"], "exec sleep 600");
     c.ok(["create", "--replace", "--name", "box", "-v", "db:/d", "-v", "/x", "busybox"]);
     assert_eq!(volumes(&c).len(), 2);
 }
