@@ -59,6 +59,10 @@ impl Config {
     pub fn volumes(&self) -> PathBuf {
         self.root.join("volumes")
     }
+    /// What happened.
+    pub fn events(&self) -> PathBuf {
+        self.root.join("events")
+    }
     /// The directory of one container.
     pub fn container(&self, id: &str) -> PathBuf {
         self.containers().join(id)

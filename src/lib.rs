@@ -22,4 +22,5 @@ pub mod volume; // directories that outlive containers
 // ground
 pub mod config; // where things lie, what the user configured
 pub mod digest; // sha256 digests
+pub mod events; // what happened: written by whoever does it, read by `events`
 pub mod sys; // safe wrappers over system calls; the only home of `unsafe`

@@ -4,6 +4,7 @@
 mod harness;
 
 mod bare;
+mod events;
 mod exec;
 mod grammar;
 mod hostile;

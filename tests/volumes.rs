@@ -432,3 +432,29 @@ fn a_container_with_volumes_takes_the_place_of_one_that_removes_itself() {
     c.ok(["create", "--replace", "--name", "box", "-v", "db:/d", "-v", "/x", "busybox"]);
     assert_eq!(volumes(&c).len(), 2);
 }
+
+#[test]
+fn what_happens_to_volumes_is_told() {
+    let c = Coracle::busybox();
+    c.sh(&["-v", "db:/d:ro", "-v", "/anon"], "true");
+    c.ok(["volume", "rm", "db"]);
+    c.ok(["volume", "prune", "-f"]);
+    let format = "{{.Action}} {{.Actor.Attributes.driver}} {{.Actor.Attributes.destination}}";
+    let output =
+        c.ok(["events", "--since", "10m", "--until", "0s", "--filter", "type=volume", "--format", format]);
+    let told = output.lines();
+    assert_eq!(
+        told[..4],
+        ["create local <no value>", "create local <no value>", "mount local /d", "mount local /anon"]
+    );
+    assert_eq!(
+        told[4..],
+        [
+            "unmount local <no value>",
+            "unmount local <no value>",
+            "destroy local <no value>",
+            "destroy local <no value>",
+            "prune <no value> <no value>"
+        ]
+    );
+}

@@ -3,9 +3,9 @@
 use super::help;
 use super::verb::Entry;
 use super::{
-    attach, completion, create, exec, exists, history, images, import, info, inspect, kill, load, logs,
-    pause, port, prune, ps, pull, push, rename, restart, rm, rmi, run, save, start, stop, tag, top, ui, verb,
-    version, volume, wait,
+    attach, completion, create, events, exec, exists, history, images, import, info, inspect, kill, load,
+    logs, pause, port, prune, ps, pull, push, rename, restart, rm, rmi, run, save, start, stop, tag, top, ui,
+    verb, version, volume, wait,
 };
 
 /// In the order of the overview.
@@ -20,6 +20,7 @@ pub static ENTRIES: &[Entry] = &[
     Entry::of::<info::Info>(),
     Entry::of::<attach::Attach>(),
     Entry::of::<create::Create>(),
+    Entry::of::<events::Events>(),
     Entry::of::<history::History>(),
     Entry::of::<import::Import>(),
     Entry::of::<inspect::Inspect>(),
@@ -77,7 +78,6 @@ const PLANNED: &[&str] = &[
     "context",
     "cp",
     "diff",
-    "events",
     "export",
     "login",
     "logout",
@@ -102,7 +102,6 @@ const PLANNED: &[&str] = &[
     "image build",
     "system df",
     "system dial-stdio",
-    "system events",
     "system prune",
     "volume update",
 ];

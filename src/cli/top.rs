@@ -32,7 +32,7 @@ impl Verb for Top {
         if !matches!(view.state, State::Running { .. }) {
             return Err(Failure::new(format!("Error response from daemon: container {id} is not running")));
         }
-        let pids = engine.processes(id)?;
+        let pids = engine.top(&view)?;
         let options = if self.options.is_empty() { vec!["-ef".to_owned()] } else { self.options };
         let output = Command::new("ps").args(&options).env("LC_ALL", "C").output().map_err(|e| {
             Failure::new(format!("Error response from daemon: running ps on this machine: {e}"))

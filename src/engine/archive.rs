@@ -64,7 +64,14 @@ impl Engine {
             true => vec![Loaded::Id(image.id)],
             false => image.names.into_iter().map(Loaded::Name).collect(),
         };
-        Ok(loaded.map_err(archive_error)?.into_iter().flat_map(name_or_id).collect())
+        let loaded = loaded.map_err(archive_error)?;
+        for image in &loaded {
+            let id = image.id.to_string();
+            if let Ok(image) = self.images.find(&id) {
+                self.image_did(&image, &id, &id, "load");
+            }
+        }
+        Ok(loaded.into_iter().flat_map(name_or_id).collect())
     }
 
     /// Writes an archive of the images named (names or ids; a bare repository name stands for all its
@@ -77,7 +84,12 @@ impl Engine {
         archive: &mut dyn Write,
     ) -> Result<()> {
         let selected = Selected::find(&self.images, names).map_err(archive_error)?;
-        archive::save(&self.images, &selected, format, platform, archive).map_err(archive_error)
+        archive::save(&self.images, &selected, format, platform, archive).map_err(archive_error)?;
+        for Selected { image, .. } in &selected {
+            let id = image.id.to_string();
+            self.image_did(image, &id, &id, "save");
+        }
+        Ok(())
     }
 
     /// Makes an image of one layer from a tar of a root file system.
@@ -103,7 +115,13 @@ impl Engine {
             platform: options.platform.clone().unwrap_or_else(Platform::host),
             created: Timestamp::now(),
         };
-        import::import(&self.images, archive, &wish).map_err(import_error)
+        let image = import::import(&self.images, archive, &wish).map_err(import_error)?;
+        let id = image.id.to_string();
+        if let Some(name) = wish.name {
+            self.image_did(&image, &id, &name.or_latest().familiar(), "tag");
+        }
+        self.image_did(&image, &id, &id, "import");
+        Ok(image)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::container::store::{Change, StoreError};
 use crate::container::{
     ContainerId, ContainerName, ContainerRecord, ContainerSpec, Exit, State, names, record,
 };
+use crate::engine::events;
 use crate::engine::image::image_error;
 use crate::engine::{Engine, Error, Kind, Result};
 use crate::image::ImageConfig;
@@ -234,7 +235,10 @@ impl Engine {
                 made.extend(self.make_volumes(held, &record.spec.mounts)?);
             }
             let error = match self.containers.create(record.clone()) {
-                Ok(record) => return Ok(record),
+                Ok(record) => {
+                    self.journal.append(&events::container(&record, &image.config.config).event("create"));
+                    return Ok(record);
+                }
                 Err(error) => error,
             };
             let needs_volumes = volumes.take().is_some();
@@ -452,7 +456,10 @@ impl Engine {
             Ok(wait_for_exit(&mut client, Some(AFTER_KILL))?.is_some())
         })();
         match ended {
-            Ok(true) | Err(ClientError::Ended) => Ok(()),
+            Ok(true) | Err(ClientError::Ended) => {
+                self.container_did(&view.record, "stop");
+                Ok(())
+            }
             Ok(false) => {
                 let text = format!("cannot stop container: {id}: it does not end even when killed");
                 Err(Error::new(Kind::System, text))
@@ -471,8 +478,11 @@ impl Engine {
 
     /// Stop, then start; a stopped container is just started.
     pub fn restart(&self, id: &ContainerId, signal: Option<i32>, timeout: Option<i64>) -> Result<()> {
+        let record = self.containers.record(id)?.ok_or_else(|| not_found(id))?;
         self.stop(id, signal, timeout)?;
-        self.start(id)
+        self.start(id)?;
+        self.container_did(&record, "restart");
+        Ok(())
     }
 
     /// Sends a signal to the first process. KILL is waited for, as Docker's engine does: who kills a
@@ -624,12 +634,14 @@ impl Engine {
 
     fn remove_stopped(&self, change: Change<'_>, volumes: bool) -> Result<()> {
         let id = change.id().clone();
-        let anonymous = match volumes {
-            // A record that cannot be read must not keep its container from going.
-            true => self.containers.record(&id).ok().flatten().map(|record| record.spec.anonymous_volumes()),
-            false => None,
-        };
+        // Before, as its image may go next. A record that cannot be read must not keep its container from going.
+        let record = self.containers.record(&id).ok().flatten();
+        let anonymous = record.as_ref().filter(|_| volumes).map(|record| record.spec.anonymous_volumes());
+        let subject = record.map(|record| events::container(&record, &self.run_config(&record)));
         let left = change.remove()?;
+        if let Some(subject) = subject {
+            self.journal.append(&subject.event("destroy"));
+        }
         // Of a supervisor that was killed.
         let _ = fs::remove_file(self.config.socket(id.as_str()));
         if let Some(directory) = left {
@@ -646,11 +658,16 @@ impl Engine {
         let name =
             ContainerName::parse(name).map_err(|e| Error::new(Kind::InvalidParameter, e.to_string()))?;
         let change = self.containers.change(id)?.ok_or_else(|| not_found(id))?;
-        if self.containers.record(id)?.is_some_and(|record| record.name == name) {
+        let mut record = self.containers.record(id)?.ok_or_else(|| not_found(id))?;
+        if record.name == name {
             let text = "Renaming a container with the same name as its current name";
             return Err(Error::new(Kind::InvalidParameter, text));
         }
-        Ok(change.rename(&name)?)
+        change.rename(&name)?;
+        let before = std::mem::replace(&mut record.name, name);
+        let subject = events::container(&record, &self.run_config(&record));
+        self.journal.append(&subject.with("oldName", format!("/{before}")).event("rename"));
+        Ok(())
     }
 
     /// Finds by full id, name (with or without `/`), or unique id prefix, in that order.
@@ -684,6 +701,13 @@ impl Engine {
                 image: view.record.image,
             })
             .collect())
+    }
+
+    /// Host pids of the processes inside, for somebody to look at.
+    pub fn top(&self, view: &ContainerView) -> Result<Vec<i32>> {
+        let pids = self.processes(&view.record.id)?;
+        self.container_did(&view.record, "top");
+        Ok(pids)
     }
 
     /// Host pids of the processes inside.

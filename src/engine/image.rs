@@ -52,8 +52,10 @@ impl Engine {
         progress: &dyn Progress,
     ) -> Result<PullOutcome> {
         let settings = Settings::from_environment();
-        registry::pull(&self.images, name, options.platform.as_ref(), &settings, progress)
-            .map_err(registry_error)
+        let pulled = registry::pull(&self.images, name, options.platform.as_ref(), &settings, progress)
+            .map_err(registry_error)?;
+        self.image_moved(&pulled.image, name, "pull");
+        Ok(pulled)
     }
 
     /// `pull -a`: every tag of the repository.
@@ -64,8 +66,13 @@ impl Engine {
         progress: &dyn Progress,
     ) -> Result<Vec<PullOutcome>> {
         let settings = Settings::from_environment();
-        registry::pull_all_tags(&self.images, repository, options.platform.as_ref(), &settings, progress)
-            .map_err(registry_error)
+        let pulled =
+            registry::pull_all_tags(&self.images, repository, options.platform.as_ref(), &settings, progress)
+                .map_err(registry_error)?;
+        for one in &pulled {
+            self.image_moved(&one.image, &one.reference, "pull");
+        }
+        Ok(pulled)
     }
 
     /// Uploads the image that `name` stands for to the registry that `name` says. All lines go to
@@ -102,6 +109,7 @@ impl Engine {
             registry::push(&self.images, image, name, &settings, progress).map_err(registry_error)?;
         // The repository's digest now leads here, as after a pull.
         self.images.know_digest(&pushed.reference, pushed.digest, image).map_err(image_error)?;
+        self.image_moved(image, name, "push");
         Ok(pushed)
     }
 
@@ -171,14 +179,19 @@ impl Engine {
             ));
         }
         let image = self.find_image(source)?;
-        self.images.tag(&image, &target).map_err(image_error)
+        self.images.tag(&image, &target).map_err(image_error)?;
+        self.image_did(&image, &image.id.to_string(), &target.or_latest().familiar(), "tag");
+        Ok(())
     }
 
     /// `rmi NAME`. An image of ours has no untagged parents, which is all that `no_prune` could keep: it
     /// is taken for Docker's sake.
     pub fn remove_image(&self, name: &str, force: bool, no_prune: bool) -> Result<Vec<Removed>> {
         let _ = no_prune;
+        // Its labels go with it; one that is damaged has none.
+        let image = self.find_image(name).ok();
         let removed = self.images.remove(name, force, &mut || self.in_use()).map_err(image_error)?;
+        self.image_was_removed(image.as_ref(), &removed);
         if removed.iter().any(|what| matches!(what, Removed::Deleted(_)))
             && let Err(error) = removal::remove_unpacked(&self.config.unpacked())
         {

@@ -3,6 +3,7 @@
 pub mod archive;
 pub mod container;
 pub mod error;
+pub mod events;
 pub mod image;
 pub mod inspect;
 pub mod prune;
@@ -13,6 +14,7 @@ pub use error::{Error, Kind, Result};
 
 use crate::config::Config;
 use crate::container::store::ContainerStore;
+use crate::events::Journal;
 use crate::image::ImageStore;
 use crate::volume::VolumeStore;
 
@@ -22,6 +24,7 @@ pub struct Engine {
     pub images: ImageStore,
     pub containers: ContainerStore,
     pub volumes: VolumeStore,
+    pub journal: Journal,
 }
 
 impl Engine {
@@ -30,6 +33,7 @@ impl Engine {
             images: ImageStore::open(&config),
             containers: ContainerStore::open(&config),
             volumes: VolumeStore::open(&config),
+            journal: Journal::open(&config),
             config,
         }
     }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::container::{ContainerId, State};
 use crate::digest::Digest;
 use crate::engine::{Engine, Kind, Result};
+use crate::events;
 use crate::image::store::Removed;
 use crate::image::{Image, Reference};
 use crate::layer::{DiffId, chain_id};
@@ -70,6 +71,7 @@ impl Engine {
                 Err(error) => return Err(error),
             }
         }
+        self.pruned(events::Kind::Container, pruned.reclaimed);
         Ok(pruned)
     }
 
@@ -105,6 +107,7 @@ impl Engine {
                 }
             }
         }
+        self.pruned(events::Kind::Image, pruned.reclaimed);
         Ok(pruned)
     }
 }

@@ -9,6 +9,7 @@ use crate::container::spec::{Asked, MountKind, MountSpec};
 use crate::container::{ContainerId, ContainerSpec};
 use crate::engine::prune::{Condition, Pruned};
 use crate::engine::{Engine, Error, Kind, Result};
+use crate::events::{self, Subject};
 use crate::image::config::RunConfig;
 use crate::runtime::plan::absolute;
 use crate::supervisor::removal;
@@ -49,7 +50,15 @@ impl Engine {
             }
         };
         let held = self.volumes.hold()?;
-        Ok(self.volumes.create(&held, name, &wish)?.0)
+        Ok(self.make_volume(&held, name, &wish)?.0)
+    }
+
+    fn make_volume(&self, held: &Held, name: &str, wish: &Wish) -> Result<(Volume, bool)> {
+        let (volume, is_new) = self.volumes.create(held, name, wish)?;
+        if is_new {
+            self.journal.append(&Subject::volume(name).event("create"));
+        }
+        Ok((volume, is_new))
     }
 
     pub fn volume(&self, name: &str) -> Result<Volume> {
@@ -87,6 +96,7 @@ impl Engine {
         }
         let mut left = alone.sweep();
         left.extend(alone.remove(name)?);
+        self.journal.append(&Subject::volume(name).event("destroy"));
         drop(alone);
         remove_left(&left)
     }
@@ -102,18 +112,20 @@ impl Engine {
             if is_wanted && condition.holds(Some(volume.created), &volume.labels) {
                 let size = self.volume_size(&volume);
                 left.extend(alone.remove(&volume.name)?);
+                self.journal.append(&Subject::volume(&volume.name).event("destroy"));
                 pruned.reclaimed += size;
                 pruned.removed.push(volume.name);
             }
         }
         drop(alone);
         remove_left(&left)?;
+        self.pruned(events::Kind::Volume, pruned.reclaimed);
         Ok(pruned)
     }
 
     /// Removes those of the volumes that no container has any more.
     pub(super) fn remove_unused_volumes(&self, names: &[String]) -> Result<()> {
-        let left = removal::unused_volumes(&self.volumes, &self.containers, names);
+        let left = removal::unused_volumes(&self.volumes, &self.containers, &self.journal, names);
         remove_left(&left.map_err(|e| Error::new(Kind::System, e))?)
     }
 
@@ -191,7 +203,7 @@ impl Engine {
         for mount in mounts {
             let MountKind::Volume { name, anonymous, labels, options, .. } = &mount.kind else { continue };
             let wish = Wish { labels: labels.clone(), options: options.clone() };
-            let (_, is_new) = self.volumes.create(held, name, &wish)?;
+            let (_, is_new) = self.make_volume(held, name, &wish)?;
             if is_new && *anonymous {
                 made.insert(name.clone());
             }

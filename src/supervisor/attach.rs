@@ -227,6 +227,7 @@ impl Front {
                     client.send(&Request::Stdin(typed))?;
                 }
                 if detached {
+                    client.send(&Request::Detach)?;
                     return Ok(Some(Ended::Detached));
                 }
             }

@@ -18,6 +18,7 @@ mod paper;
 mod pause;
 pub mod protocol;
 pub mod removal;
+mod report;
 mod server;
 mod session;
 mod stage;

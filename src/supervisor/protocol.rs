@@ -42,6 +42,8 @@ pub enum Request {
     Stdin(Vec<u8>),
     /// The client's stdin has ended.
     CloseStdin,
+    /// The client leaves by its detach keys. Not answered.
+    Detach,
     /// The attached process's terminal has a new size.
     Resize(WindowSize),
     /// A signal for the first process. Answered by `Done` or `Failed`.
@@ -255,6 +257,7 @@ mod tests {
             Request::Stdin(b"hello\0".to_vec()),
             Request::Exec { spec, window: Some(window) },
             Request::CloseStdin,
+            Request::Detach,
             Request::Resize(window),
             Request::Signal(15),
             Request::Pause,

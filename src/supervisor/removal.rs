@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::container::store::ContainerStore;
+use crate::events::{Journal, Subject};
 use crate::overlay;
 use crate::runtime::userns;
 use crate::sys::tree::{Removal, remove_tree};
@@ -43,6 +44,7 @@ pub fn remove_unpacked(cache: &Path) -> io::Result<()> {
 pub fn unused_volumes(
     volumes: &VolumeStore,
     containers: &ContainerStore,
+    journal: &Journal,
     names: &[String],
 ) -> Result<Vec<PathBuf>, String> {
     if names.is_empty() {
@@ -54,7 +56,10 @@ pub fn unused_volumes(
     let mut left = alone.sweep();
     for name in names.iter().filter(|name| !used.contains_key(*name)) {
         match alone.remove(name) {
-            Ok(directory) => left.extend(directory),
+            Ok(directory) => {
+                left.extend(directory);
+                journal.append(&Subject::volume(name).event("destroy"));
+            }
             // Removed by hand since.
             Err(VolumeError::NotFound(_)) => {}
             Err(error) => return Err(told(&error)),

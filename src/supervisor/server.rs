@@ -17,8 +17,9 @@ use super::connection::{Attachment, Connection, Gone, HIGH, LOW};
 use super::pause::Paused;
 use super::protocol::{DATA_LIMIT, Failure, FailureKind, Reply, Request, STDIN_CREDIT, output_header};
 use super::session::{Session, Taken, Wanted};
-use crate::container::Exit;
 use crate::container::spec::{AttachStreams, ExecSpec};
+use crate::container::{ContainerId, Exit};
+use crate::events::exec_action;
 use crate::logs::{Stream, json_file};
 use crate::runtime::{Started, Stdio};
 use crate::sys::signal::{self, SignalFd};
@@ -38,6 +39,9 @@ pub trait Machine {
 
     /// Shows others whether the container is paused.
     fn show_paused(&mut self, paused: bool) -> io::Result<()>;
+
+    /// Writes down what happens in the container.
+    fn report(&mut self, action: &str, facts: &[(&str, String)]);
 }
 
 /// What the loop needs to know of the container.
@@ -268,6 +272,7 @@ impl<'m> Server<'m> {
             Err(e) if e.raw_os_error() == Some(libc::ESRCH) => {}
             other => other?,
         }
+        self.machine.report("kill", &[("signal", number.to_string())]);
         if [self.settings.stop_signal, libc::SIGTERM, libc::SIGKILL].contains(&number) {
             self.resume_processes()?;
         }
@@ -285,6 +290,7 @@ impl<'m> Server<'m> {
             return Err(Failure::system(&error));
         }
         self.paused = Some(paused);
+        self.machine.report("pause", &[]);
         Ok(())
     }
 
@@ -293,6 +299,7 @@ impl<'m> Server<'m> {
         let Some(paused) = self.paused.take() else { return Ok(false) };
         paused.resume();
         self.machine.show_paused(false)?;
+        self.machine.report("unpause", &[]);
         Ok(true)
     }
 
@@ -329,6 +336,7 @@ impl<'m> Server<'m> {
         match request {
             Request::Attach(streams) => {
                 self.attach(number, MAIN, streams);
+                self.machine.report("attach", &[]);
                 self.reply(number, &Reply::Done)
             }
             Request::Exec { spec, window } => self.exec(number, &spec, window),
@@ -347,6 +355,19 @@ impl<'m> Server<'m> {
             Request::Resize(size) => {
                 if let Some(session) = attachment.and_then(|a| self.sessions.get(a.session)) {
                     session.resize(size);
+                    if session.exec_id.is_none() {
+                        let facts = [("height", size.rows.to_string()), ("width", size.columns.to_string())];
+                        self.machine.report("resize", &facts);
+                    }
+                }
+                Ok(())
+            }
+            Request::Detach => {
+                if let Some(session) = attachment.and_then(|a| self.sessions.get(a.session)) {
+                    match session.exec_id.clone() {
+                        Some(id) => self.machine.report("exec_detach", &[("execID", id)]),
+                        None => self.machine.report("detach", &[]),
+                    }
                 }
                 Ok(())
             }
@@ -402,9 +423,14 @@ impl<'m> Server<'m> {
             terminal: spec.tty.then_some(window.unwrap_or(DEFAULT_WINDOW)),
             close_stdin: true,
         };
+        let id = ContainerId::random().as_str().to_owned();
+        for action in ["exec_create", "exec_start"] {
+            self.machine.report(&exec_action(action, &spec.argv), &[("execID", id.clone())]);
+        }
         let started = wanted.open().map_err(|e| Failure::system(&e)).and_then(|(stdio, ends)| {
             let started = self.machine.exec(spec, stdio)?;
-            let session = Session::new(started, ends, wanted).map_err(|e| Failure::system(&e))?;
+            let mut session = Session::new(started, ends, wanted).map_err(|e| Failure::system(&e))?;
+            session.exec_id = Some(id);
             self.add_session(session).map_err(|e| Failure::system(&e))
         });
         let reply = match started {
@@ -629,9 +655,11 @@ impl<'m> Server<'m> {
         {
             let _ = epoll::delete(&self.poll, &input.fd);
         }
-        self.tell_end(&exit_of(&status), |connection| {
-            connection.attachment.is_some_and(|a| a.session == number)
-        });
+        let exit = exit_of(&status);
+        if let Some(id) = session.exec_id {
+            self.machine.report("exec_die", &[("execID", id), ("exitCode", exit.code.to_string())]);
+        }
+        self.tell_end(&exit, |connection| connection.attachment.is_some_and(|a| a.session == number));
         Ok(())
     }
 

@@ -44,6 +44,8 @@ impl Machine for Host {
     fn show_paused(&mut self, _: bool) -> std::io::Result<()> {
         Ok(())
     }
+
+    fn report(&mut self, _: &str, _: &[(&str, String)]) {}
 }
 
 struct Served {

@@ -33,6 +33,8 @@ pub struct Ends {
 pub struct Session {
     pub pid: i32,
     pub pidfd: OwnedFd,
+    /// Of an `exec`: what events call it.
+    pub exec_id: Option<String>,
     /// By `Stream`. A terminal has the first only.
     pub outputs: [Option<OwnedFd>; 2],
     pub input: Option<Input>,
@@ -103,6 +105,7 @@ impl Session {
         Ok(Session {
             pid: started.pid,
             pidfd: started.pidfd,
+            exec_id: None,
             outputs,
             input,
             console: started.console,

@@ -6,17 +6,19 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::connection::Connection;
 use super::protocol::{Failure, FailureKind, Reply};
+use super::report::Reporter;
 use super::server::{DEFAULT_WINDOW, Machine, Server, Settings, exit_of};
 use super::session::{Session, Wanted};
 use super::{files, joins, paper::Paper, removal};
 use crate::container::spec::{ExecSpec, LogDriver, MountKind, NetworkMode, OverlayChoice};
 use crate::container::store::{self, ALIVE, CHANGE, ContainerStore, PAUSED, Withdrawn};
 use crate::container::{ContainerRecord, Exit, StateFile};
-use crate::image::ImageStore;
+use crate::image::{Image, ImageStore};
 use crate::logs::json_file;
 use crate::overlay::{self, MappedRange};
 use crate::runtime::launch::{IdMapping, NamespaceChoice};
@@ -64,6 +66,7 @@ struct Stage {
     /// Holds the bytes `CHANGE` (from the starter) and `ALIVE`.
     alive: File,
     socket: PathBuf,
+    reporter: Rc<Reporter>,
 }
 
 /// A container that runs.
@@ -87,6 +90,7 @@ struct Container {
     init: OwnedFd,
     /// The container's, as the stage has it.
     alive: File,
+    reporter: Rc<Reporter>,
 }
 
 impl Machine for Container {
@@ -108,6 +112,10 @@ impl Machine for Container {
             true => lock::lock(self.alive.as_fd(), PAUSED),
             false => lock::unlock(self.alive.as_fd(), PAUSED),
         }
+    }
+
+    fn report(&mut self, action: &str, facts: &[(&str, String)]) {
+        self.reporter.say(action, facts);
     }
 }
 
@@ -156,8 +164,15 @@ fn begin(
         .ok_or_else(|| Failure::new(FailureKind::System, format!("No such container: {}", paper.id)))?;
     let directory = store.directory(&paper.id);
     let socket = paper.config.socket(paper.id.as_str());
-    let stage = Stage { paper, store, record, directory, alive, socket };
-    let result = stage.listen(starter).and_then(|serving| Ok((stage.launch()?, serving)));
+    let images = ImageStore::open(&paper.config);
+    let image = images.pinned(&record.image).map_err(|e| Failure::system(&e));
+    let labels = image.as_ref().ok().and_then(|image| image.config.config.labels.clone());
+    let reporter = Rc::new(Reporter::new(&paper.config, &record, labels));
+    let stage = Stage { paper, store, record, directory, alive, socket, reporter };
+    if stage.paper.attach.is_some() {
+        stage.reporter.say("attach", &[]);
+    }
+    let result = stage.listen(starter).and_then(|serving| Ok((stage.launch(&images, image?)?, serving)));
     match result {
         Ok(both) => Ok((stage, both)),
         Err(failure) => {
@@ -189,12 +204,10 @@ impl Stage {
         Ok(Serving { listener, signals })
     }
 
-    fn launch(&self) -> Result<Running, Failure> {
+    fn launch(&self, images: &ImageStore, image: Image) -> Result<Running, Failure> {
         use rustix::mount::{MountPropagationFlags, mount_change};
         let (spec, id) = (&self.record.spec, &self.record.id);
         let host = HostFacts::gather().map_err(failed("looking at the machine"))?;
-        let images = ImageStore::open(&self.paper.config);
-        let image = images.pinned(&self.record.image).map_err(|e| Failure::system(&e))?;
         let joins = joins::find(&self.paper.config, &self.store, spec)?;
         let network = match &spec.network {
             NetworkMode::Default | NetworkMode::Host => NamespaceChoice::Inherit,
@@ -236,7 +249,7 @@ impl Stage {
             volatile: spec.auto_remove,
         };
         let rootfs = overlay::mount(plan, &target).map_err(|e| Failure::system(&e))?;
-        self.fill_volumes(&images, &host)?;
+        self.fill_volumes(images, &host)?;
         let throwaways = self.mount_throwaways()?;
 
         let wanted = Wanted {
@@ -271,7 +284,7 @@ impl Stage {
             started,
             ends,
             wanted,
-            machine: Container { launch, host, init, alive },
+            machine: Container { launch, host, init, alive, reporter: self.reporter.clone() },
             log,
             rootfs,
             throwaways,
@@ -390,14 +403,18 @@ impl Stage {
     fn end(&self, state: &StateFile, root: Option<overlay::Rootfs>, tell: impl FnOnce()) {
         let _ = fs::remove_file(&self.socket);
         if self.record.spec.auto_remove {
+            self.report_end(state);
             drop(root);
             let withdrawn = self.withdraw();
             let volumes = VolumeStore::open(&self.paper.config);
             // In U nothing is left over for somebody in U to remove.
-            let removed =
-                removal::unused_volumes(&volumes, &self.store, &self.record.spec.anonymous_volumes());
+            let names = self.record.spec.anonymous_volumes();
+            let removed = removal::unused_volumes(&volumes, &self.store, self.reporter.journal(), &names);
             if let Err(error) = removed {
                 tracing::debug!(error, "anonymous volumes not removed");
+            }
+            if let Ok(Some(_)) = &withdrawn {
+                self.reporter.say("destroy", &[]);
             }
             // Its name is free and nobody sees it any more: nobody need wait for the files.
             tell();
@@ -408,6 +425,7 @@ impl Stage {
             return self.let_go();
         }
         let written = store::write_last_state(&self.directory, state);
+        self.report_end(state);
         tell();
         drop(root);
         if let Err(error) = written.and_then(|()| store::sync_state(&self.directory)) {
@@ -415,6 +433,15 @@ impl Stage {
             tracing::debug!(%error, "state not written");
         }
         self.let_go();
+    }
+
+    /// `die`, of one that has lived.
+    fn report_end(&self, state: &StateFile) {
+        let (Some(started), Some(exit)) = (state.started, &state.exit) else { return };
+        let lived = exit.finished.duration_since(started).as_secs().max(0);
+        let facts = [("exitCode", exit.code.to_string()), ("execDuration", lived.to_string())];
+        self.reporter.say("die", &facts);
+        self.reporter.say_of_volumes("unmount");
     }
 
     fn let_go(&self) {
@@ -446,6 +473,8 @@ impl Stage {
         let Running { started, ends, wanted, mut machine, log, rootfs, throwaways, facts, stop_signal } =
             running;
         let main = Session::new(started, ends, wanted).map_err(failed("taking the streams"))?;
+        self.reporter.say_of_volumes("mount");
+        self.reporter.say("start", &[]);
         let told = starter.reply(&Reply::Started);
         // The start is over: others may change the container again.
         let _ = lock::unlock(self.alive.as_fd(), CHANGE);

@@ -53,6 +53,15 @@ pub fn local_rfc3339(moment: Timestamp) -> String {
     }
 }
 
+/// The same with exactly nine digits of the second, as `events` prints it.
+pub fn local_rfc3339_nine(moment: Timestamp) -> String {
+    let text = moment.to_zoned(TimeZone::system()).strftime("%Y-%m-%dT%H:%M:%S.%9f%:z").to_string();
+    match text.strip_suffix("+00:00") {
+        Some(utc) => format!("{utc}Z"),
+        None => text,
+    }
+}
+
 /// RFC 3339 with exactly nine digits, as `logs -t` prints it.
 pub fn rfc3339_nine(moment: Timestamp) -> String {
     moment.strftime("%Y-%m-%dT%H:%M:%S.%9fZ").to_string()
