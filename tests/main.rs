@@ -19,5 +19,6 @@ mod registry;
 mod rootfs;
 mod run;
 mod state;
+mod stats;
 mod terminal;
 mod volumes;

@@ -4,8 +4,8 @@ use super::help;
 use super::verb::Entry;
 use super::{
     attach, completion, create, events, exec, exists, history, images, import, info, inspect, kill, load,
-    logs, pause, port, prune, ps, pull, push, rename, restart, rm, rmi, run, save, start, stop, tag, top, ui,
-    verb, version, volume, wait,
+    logs, pause, port, prune, ps, pull, push, rename, restart, rm, rmi, run, save, start, stats, stop, tag,
+    top, ui, verb, version, volume, wait,
 };
 
 /// In the order of the overview.
@@ -41,6 +41,7 @@ pub static ENTRIES: &[Entry] = &[
     Entry::of::<rmi::Rmi>(),
     Entry::of::<save::Save>(),
     Entry::of::<start::Start>(),
+    Entry::of::<stats::Stats>(),
     Entry::of::<stop::Stop>(),
     Entry::of::<tag::Tag>(),
     Entry::of::<top::Top>(),
@@ -89,7 +90,6 @@ const PLANNED: &[&str] = &[
     "secret",
     "service",
     "stack",
-    "stats",
     "swarm",
     "trust",
     "update",
@@ -97,7 +97,6 @@ const PLANNED: &[&str] = &[
     "container cp",
     "container diff",
     "container export",
-    "container stats",
     "container update",
     "image build",
     "system df",

@@ -14,6 +14,7 @@ pub struct ClientConfig {
     pub detach_keys: Option<String>,
     pub ps_format: Option<String>,
     pub images_format: Option<String>,
+    pub stats_format: Option<String>,
     /// By daemon host; `default` is ours.
     pub proxies: BTreeMap<String, Proxies>,
 }

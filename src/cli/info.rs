@@ -87,6 +87,7 @@ fn warnings(facts: &Facts) -> Vec<String> {
 }
 
 const PAUSE_NOTE: &str = "SIGSTOP to every process (no cgroup freezer)";
+const STATISTICS_NOTE: &str = "/proc of each process (where a container has no cgroup of its own)";
 const NETWORK_NOTE: &str = "host (until networks of their own are there)";
 
 fn id_map(facts: &Facts) -> String {
@@ -125,6 +126,7 @@ fn shown(facts: &Facts, counts: &Counts, debug: bool) -> String {
         line(format!("  {name}: {value}"));
     }
     line(format!(" Pausing: {PAUSE_NOTE}"));
+    line(format!(" Statistics: {STATISTICS_NOTE}"));
     line(" Logging Driver: json-file".to_owned());
     line(" Cgroup Driver: none".to_owned());
     line(format!(" Cgroup Version: {}", facts.cgroup.version));

@@ -720,6 +720,23 @@ impl Engine {
         }
     }
 
+    /// Its supervisor and the processes inside, the first one first; `None` when it does not run.
+    pub(super) fn inside(&self, id: &ContainerId) -> Result<Option<(i32, Vec<i32>)>> {
+        let view = self.containers.view(id)?.ok_or_else(|| not_found(id))?;
+        let Some(mut client) = self.connect(&view)? else { return Ok(None) };
+        match client.ask(&Request::Processes) {
+            Ok(Reply::Processes(mut pids)) => {
+                pids.sort_by_key(|pid| Some(*pid) != view.facts.pid);
+                let supervisor = client
+                    .supervisor()
+                    .map_err(|e| Error::caused(Kind::System, "asking who supervises the container", e))?;
+                Ok(Some((supervisor, pids)))
+            }
+            Ok(_) | Err(ClientError::Ended) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Bytes the container itself wrote (`ps -s`).
     pub fn written_size(&self, id: &ContainerId) -> Result<u64> {
         Ok(crate::overlay::written_size(&self.containers.directory(id)))

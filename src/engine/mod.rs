@@ -7,6 +7,7 @@ pub mod events;
 pub mod image;
 pub mod inspect;
 pub mod prune;
+pub mod stats;
 pub mod system;
 pub mod volume;
 

@@ -67,7 +67,7 @@ impl Engine {
             os_version: release.1,
             architecture: text(name.machine()),
             processors: std::thread::available_parallelism().map_or(1, usize::from),
-            memory: meminfo_total(&read("/proc/meminfo").unwrap_or_default()),
+            memory: total_memory(),
             uid: rustix::process::geteuid().as_raw(),
             uids: count(&ranges.uids),
             gids: count(&ranges.gids),
@@ -96,6 +96,11 @@ fn os_release(text: &str) -> (String, String) {
         Some(line.trim_matches(['"', '\'']).to_owned())
     };
     (value("PRETTY_NAME").unwrap_or_else(|| "Linux".to_owned()), value("VERSION_ID").unwrap_or_default())
+}
+
+/// Of this machine, in bytes.
+pub fn total_memory() -> u64 {
+    meminfo_total(&read("/proc/meminfo").unwrap_or_default())
 }
 
 fn meminfo_total(text: &str) -> u64 {

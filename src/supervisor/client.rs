@@ -50,6 +50,11 @@ impl Client {
         Client { stream, decoder: Decoder::default() }
     }
 
+    /// The supervisor's own pid.
+    pub fn supervisor(&self) -> io::Result<i32> {
+        socket::peer_pid(self.stream.as_fd())
+    }
+
     pub fn send(&mut self, request: &Request) -> Result<(), ClientError> {
         let mut bytes = Vec::new();
         request.encode(&mut bytes);
