@@ -20,5 +20,6 @@ mod rootfs;
 mod run;
 mod state;
 mod stats;
+mod system;
 mod terminal;
 mod volumes;

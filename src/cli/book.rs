@@ -3,7 +3,7 @@
 use super::help;
 use super::verb::Entry;
 use super::{
-    attach, completion, create, events, exec, exists, history, images, import, info, inspect, kill, load,
+    attach, completion, create, df, events, exec, exists, history, images, import, info, inspect, kill, load,
     logs, pause, port, prune, ps, pull, push, rename, restart, rm, rmi, run, save, start, stats, stop, tag,
     top, ui, verb, version, volume, wait,
 };
@@ -30,6 +30,8 @@ pub static ENTRIES: &[Entry] = &[
     Entry::of::<exists::ImageExists>(),
     Entry::of::<prune::ContainerPrune>(),
     Entry::of::<prune::ImagePrune>(),
+    Entry::of::<prune::SystemPrune>(),
+    Entry::of::<df::SystemDf>(),
     Entry::of::<kill::Kill>(),
     Entry::of::<load::Load>(),
     Entry::of::<logs::Logs>(),
@@ -99,9 +101,7 @@ const PLANNED: &[&str] = &[
     "container export",
     "container update",
     "image build",
-    "system df",
     "system dial-stdio",
-    "system prune",
     "volume update",
 ];
 

@@ -11,6 +11,7 @@ mod choice;
 mod client_config;
 mod completion;
 mod create;
+mod df;
 mod events;
 mod exec;
 mod exists;

@@ -1,4 +1,4 @@
-//! `container prune`, `image prune` and `volume prune`.
+//! `container prune`, `image prune` and `volume prune`; `system prune` for all at once.
 
 use std::io::BufRead;
 
@@ -81,10 +81,7 @@ impl Verb for ImagePrune {
             return Ok(0);
         }
         let pruned = context.engine()?.prune_images(&condition, all)?;
-        tell("Deleted Images:", &pruned, |what| match what {
-            Removed::Untagged(name) => format!("untagged: {name}"),
-            Removed::Deleted(id) => format!("deleted: {id}"),
-        })
+        tell("Deleted Images:", &pruned, removed_image)
     }
 }
 
@@ -115,15 +112,16 @@ impl Verb for VolumePrune {
 impl How {
     /// Asks on standard output and reads one line: only `y` is yes.
     fn is_confirmed(&self, warning: &str) -> Result<bool> {
-        if self.force {
-            return Ok(true);
-        }
-        ui::out(&format!("WARNING! {warning}\nAre you sure you want to continue? [y/N] "))?;
-        let mut answer = String::new();
-        let read = std::io::stdin().lock().read_line(&mut answer);
-        read.map_err(|e| Failure::new(format!("reading the answer: {e}")))?;
-        Ok(answer.trim().eq_ignore_ascii_case("y"))
+        Ok(self.force || is_confirmed(warning)?)
     }
+}
+
+fn is_confirmed(warning: &str) -> Result<bool> {
+    ui::out(&format!("WARNING! {warning}\nAre you sure you want to continue? [y/N] "))?;
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    read.map_err(|e| Failure::new(format!("reading the answer: {e}")))?;
+    Ok(answer.trim().eq_ignore_ascii_case("y"))
 }
 
 fn condition(filters: &Filters) -> Result<Condition> {
@@ -143,11 +141,98 @@ fn condition(filters: &Filters) -> Result<Condition> {
 }
 
 fn tell<T>(heading: &str, pruned: &Pruned<T>, line: impl Fn(&T) -> String) -> Result<u8> {
-    let mut text = String::new();
-    if !pruned.removed.is_empty() {
-        text = pruned.removed.iter().fold(format!("{heading}\n"), |text, what| text + &line(what) + "\n");
-        text.push('\n');
+    ui::out(&listed(heading, pruned, line))?;
+    tell_total(pruned.reclaimed)
+}
+
+/// What is gone, and a blank line after it.
+fn listed<T>(heading: &str, pruned: &Pruned<T>, line: impl Fn(&T) -> String) -> String {
+    if pruned.removed.is_empty() {
+        return String::new();
     }
-    ui::out(&format!("{text}Total reclaimed space: {}\n", human_size(pruned.reclaimed, 4)))?;
+    pruned.removed.iter().fold(format!("{heading}\n"), |text, what| text + &line(what) + "\n") + "\n"
+}
+
+fn tell_total(reclaimed: u64) -> Result<u8> {
+    ui::line(format_args!("Total reclaimed space: {}", human_size(reclaimed, 4)))?;
     Ok(0)
+}
+
+fn removed_image(what: &Removed) -> String {
+    match what {
+        Removed::Untagged(name) => format!("untagged: {name}"),
+        Removed::Deleted(id) => format!("deleted: {id}"),
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub struct SystemPrune {
+    /// Remove all unused images not just dangling ones
+    #[arg(short, long)]
+    all: bool,
+    /// Provide filter values (e.g. "label=<key>=<value>")
+    #[arg(long, value_name = "filter", value_parser = filter::parse)]
+    filter: Vec<(String, String)>,
+    /// Do not prompt for confirmation
+    #[arg(short, long)]
+    force: bool,
+    /// Prune anonymous volumes
+    #[arg(long)]
+    volumes: bool,
+}
+
+impl Verb for SystemPrune {
+    const NAMES: &'static [&'static str] = &["system prune"];
+    const USAGE: &'static str = "[OPTIONS]";
+    const ABOUT: &'static str = "Remove unused data";
+
+    fn run(self, context: &Context) -> Result<u8> {
+        let filters = Filters::new(&self.filter, CONTAINER_FILTERS)?;
+        if self.volumes && filters.has("until") {
+            return Err(Failure::new("ERROR: The \"until\" filter is not supported with \"--volumes\""));
+        }
+        let condition = condition(&filters)?;
+        if !self.force && !is_confirmed(&self.warning(&filters))? {
+            return Ok(0);
+        }
+        let engine = context.engine()?;
+        // What is gone is told at once: a failure further down does not hide it.
+        let containers = engine.prune_containers(&condition)?;
+        ui::out(&listed("Deleted Containers:", &containers, ToString::to_string))?;
+        let mut reclaimed = containers.reclaimed;
+        if self.volumes {
+            let volumes = engine.prune_volumes(&condition, false)?;
+            ui::out(&listed("Deleted Volumes:", &volumes, Clone::clone))?;
+            reclaimed += volumes.reclaimed;
+        }
+        let images = engine.prune_images(&condition, self.all)?;
+        ui::out(&listed("Deleted Images:", &images, removed_image))?;
+        tell_total(reclaimed + images.reclaimed)
+    }
+}
+
+impl SystemPrune {
+    /// Docker's text, up to the question.
+    fn warning(&self, filters: &Filters) -> String {
+        let mut kinds = vec!["all stopped containers", "all networks not used by at least one container"];
+        if self.volumes {
+            kinds.push("all anonymous volumes not used by at least one container");
+        }
+        kinds.extend(match self.all {
+            true => ["all images without at least one container associated to them", "all build cache"],
+            false => ["all dangling images", "unused build cache"],
+        });
+        let list = |items: &[String]| items.iter().map(|item| format!("  - {item}\n")).collect::<String>();
+        let kinds: Vec<String> = kinds.into_iter().map(str::to_owned).collect();
+        let mut text = format!("This will remove:\n{}", list(&kinds));
+        let mut limits: Vec<String> = CONTAINER_FILTERS
+            .iter()
+            .flat_map(|key| filters.values(key).iter().map(move |value| format!("{key}={value}")))
+            .collect();
+        limits.sort();
+        if !limits.is_empty() {
+            text += &format!("\n  Items to be pruned will be filtered with:\n{}", list(&limits));
+        }
+        text
+    }
 }

@@ -362,6 +362,12 @@ pub fn network_name(mode: &NetworkMode) -> &'static str {
     }
 }
 
+/// A row of another listing that shows containers.
+pub fn row_of(engine: &Engine, view: &ContainerView, size: String, no_trunc: bool) -> Value {
+    let effective = Effective::new(&view.record.spec, &engine.run_config(&view.record));
+    describe(view, effective, &image_name(view), Some(size), no_trunc)
+}
+
 /// Arguments with blanks are quoted, the program itself is not (as Docker's engine tells it).
 fn command_line(argv: &[String]) -> String {
     let word = |(n, word): (usize, &String)| {

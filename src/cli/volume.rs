@@ -129,29 +129,37 @@ impl Verb for VolumeLs {
                 && filters.any("name", |pattern| matches_pattern(pattern, &volume.name))
         };
         let volumes = engine.volumes.list().map_err(crate::engine::Error::from)?;
-        let rows: Vec<Value> =
-            volumes.into_iter().filter(is_wanted).map(|volume| describe(&engine, volume)).collect();
+        let rows: Vec<Value> = volumes
+            .into_iter()
+            .filter(is_wanted)
+            .map(|volume| describe(&engine, &volume, not_here(), not_here()))
+            .collect();
         ui::out(&format.render(&LISTING, &rows)?)?;
         Ok(0)
     }
 }
 
-fn describe(engine: &Engine, volume: Volume) -> Value {
+/// What is not looked for, or does not exist outside of clusters.
+fn not_here() -> String {
+    "N/A".to_owned()
+}
+
+/// A row; how many containers have it and how much is in it only some commands look for.
+pub fn describe(engine: &Engine, volume: &Volume, links: String, size: String) -> Value {
     let joined: Vec<String> = volume.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    let not_here = || "N/A".to_owned();
     let mut fields = row(vec![
         ("Availability", not_here()),
         ("Driver", "local".to_owned()),
         ("Group", not_here()),
         ("Labels", joined.join(",")),
-        ("Links", not_here()),
+        ("Links", links),
         ("Mountpoint", engine.volumes.data(&volume.name).to_string_lossy().into_owned()),
-        ("Name", volume.name),
+        ("Name", volume.name.clone()),
         ("Scope", "local".to_owned()),
-        ("Size", not_here()),
+        ("Size", size),
         ("Status", not_here()),
     ]);
-    fields.push(("Label".to_owned(), label_method(volume.labels)));
+    fields.push(("Label".to_owned(), label_method(volume.labels.clone())));
     Value::fields(fields)
 }
 

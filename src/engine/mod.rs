@@ -2,6 +2,7 @@
 
 pub mod archive;
 pub mod container;
+pub mod disk;
 pub mod error;
 pub mod events;
 pub mod image;
