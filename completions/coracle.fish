@@ -91,7 +91,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -s h -l hostname -d
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l ipc -d 'IPC mode to use' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s l -l label -d 'Set meta data on a container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l label-file -d 'Read in a line delimited file of labels' -r -F
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l log-driver -d 'Logging driver for the container (json-file|none)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l log-driver -d 'Logging driver for the container (json-file|local|none)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l log-opt -d 'Log driver options' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l mount -d 'Attach a filesystem mount to the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l name -d 'Assign a name to the container' -r
@@ -237,7 +237,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -s h -l hostname
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l ipc -d 'IPC mode to use' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s l -l label -d 'Set meta data on a container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l label-file -d 'Read in a line delimited file of labels' -r -F
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l log-driver -d 'Logging driver for the container (json-file|none)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l log-driver -d 'Logging driver for the container (json-file|local|none)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l log-opt -d 'Log driver options' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l mount -d 'Attach a filesystem mount to the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l name -d 'Assign a name to the container' -r
@@ -343,8 +343,11 @@ complete -c coracle -n "__fish_coracle_using_subcommand load" -s q -l quiet -d '
 complete -c coracle -n "__fish_coracle_using_subcommand logs" -l since -d 'Show logs since timestamp (e.g. "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42 minutes)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand logs" -s n -l tail -d 'Number of lines to show from the end of the logs' -r
 complete -c coracle -n "__fish_coracle_using_subcommand logs" -l until -d 'Show logs before a timestamp (e.g. "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42 minutes)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand logs" -l color -d 'Give every container\'s lines a colour of their own'
 complete -c coracle -n "__fish_coracle_using_subcommand logs" -l details -d 'Show extra details provided to logs'
 complete -c coracle -n "__fish_coracle_using_subcommand logs" -s f -l follow -d 'Follow log output'
+complete -c coracle -n "__fish_coracle_using_subcommand logs" -s l -l latest -d 'Act on the container created last'
+complete -c coracle -n "__fish_coracle_using_subcommand logs" -l names -d 'Show the container\'s name before every line'
 complete -c coracle -n "__fish_coracle_using_subcommand logs" -s t -l timestamps -d 'Show timestamps'
 complete -c coracle -n "__fish_coracle_using_subcommand pause" -s a -l all -d 'Act on all running containers'
 complete -c coracle -n "__fish_coracle_using_subcommand pause" -s l -l latest -d 'Act on the container created last'
@@ -435,7 +438,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l ipc -d 'IPC mode to use' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s l -l label -d 'Set meta data on a container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l label-file -d 'Read in a line delimited file of labels' -r -F
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l log-driver -d 'Logging driver for the container (json-file|none)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l log-driver -d 'Logging driver for the container (json-file|local|none)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l log-opt -d 'Log driver options' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l mount -d 'Attach a filesystem mount to the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l name -d 'Assign a name to the container' -r
@@ -580,7 +583,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l ipc -d 'IPC mode to use' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s l -l label -d 'Set meta data on a container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l label-file -d 'Read in a line delimited file of labels' -r -F
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l log-driver -d 'Logging driver for the container (json-file|none)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l log-driver -d 'Logging driver for the container (json-file|local|none)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l log-opt -d 'Log driver options' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l mount -d 'Attach a filesystem mount to the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l name -d 'Assign a name to the container' -r
@@ -672,8 +675,11 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from logs" -l since -d 'Show logs since timestamp (e.g. "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42 minutes)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from logs" -s n -l tail -d 'Number of lines to show from the end of the logs' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from logs" -l until -d 'Show logs before a timestamp (e.g. "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42 minutes)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from logs" -l color -d 'Give every container\'s lines a colour of their own'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from logs" -l details -d 'Show extra details provided to logs'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from logs" -s f -l follow -d 'Follow log output'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from logs" -s l -l latest -d 'Act on the container created last'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from logs" -l names -d 'Show the container\'s name before every line'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from logs" -s t -l timestamps -d 'Show timestamps'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from pause" -s a -l all -d 'Act on all running containers'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from pause" -s l -l latest -d 'Act on the container created last'

@@ -11,6 +11,7 @@ mod hostile;
 mod images;
 mod isolation;
 mod lifecycle;
+mod logdrivers;
 mod logs;
 mod podman;
 mod prune;

@@ -11,6 +11,7 @@ use super::verb::{Context, Verb};
 use crate::container::State;
 use crate::engine::Engine;
 use crate::engine::system::Facts;
+use crate::logs;
 
 #[derive(Debug, clap::Args)]
 pub struct Info {
@@ -63,6 +64,10 @@ impl Counts {
     fn all(&self) -> usize {
         self.running + self.paused + self.stopped
     }
+}
+
+fn log_drivers() -> Vec<&'static str> {
+    logs::DRIVERS.iter().map(|driver| driver.name).collect()
 }
 
 /// What this machine lacks, and what it costs.
@@ -127,14 +132,14 @@ fn shown(facts: &Facts, counts: &Counts, debug: bool) -> String {
     }
     line(format!(" Pausing: {PAUSE_NOTE}"));
     line(format!(" Statistics: {STATISTICS_NOTE}"));
-    line(" Logging Driver: json-file".to_owned());
+    line(format!(" Logging Driver: {}", logs::DEFAULT));
     line(" Cgroup Driver: none".to_owned());
     line(format!(" Cgroup Version: {}", facts.cgroup.version));
     line(format!("  Cgroup Path: {}", facts.cgroup.path));
     let delegated =
         if facts.cgroup.delegated.is_empty() { "none".to_owned() } else { facts.cgroup.delegated.join(" ") };
     line(format!("  Delegated Controllers: {delegated}"));
-    line(" Plugins:\n  Network: host none\n  Log: json-file none".to_owned());
+    line(format!(" Plugins:\n  Network: host none\n  Log: {}", log_drivers().join(" ")));
     line(format!(" Default Network: {NETWORK_NOTE}"));
     line(" Swarm: inactive\n Runtimes: coracle\n Default Runtime: coracle\n Security Options:".to_owned());
     if facts.seccomp {
@@ -170,7 +175,7 @@ fn value(facts: &Facts, counts: &Counts, warnings: &[String], debug: bool) -> Js
         "Driver": "coracle",
         "DriverStatus": driver_status(facts),
         "SystemStatus": null,
-        "Plugins": { "Volume": [], "Network": ["host", "none"], "Authorization": null, "Log": ["json-file", "none"] },
+        "Plugins": { "Volume": [], "Network": ["host", "none"], "Authorization": null, "Log": log_drivers() },
         // No limit can be set yet, whatever the machine would allow.
         "MemoryLimit": false,
         "SwapLimit": false,
@@ -185,7 +190,7 @@ fn value(facts: &Facts, counts: &Counts, warnings: &[String], debug: bool) -> Js
         "OomKillDisable": false,
         "NGoroutines": 0,
         "SystemTime": jiff::Timestamp::now().to_string(),
-        "LoggingDriver": "json-file",
+        "LoggingDriver": logs::DEFAULT,
         "CgroupDriver": "none",
         "CgroupVersion": facts.cgroup.version.to_string(),
         "NEventsListener": 0,

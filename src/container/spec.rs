@@ -258,21 +258,15 @@ pub struct Ulimit {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogSpec {
-    pub driver: LogDriver,
+    /// A name of `logs::DRIVERS`.
+    pub driver: String,
     pub options: BTreeMap<String, String>,
 }
 
 impl Default for LogSpec {
     fn default() -> LogSpec {
-        LogSpec { driver: LogDriver::JsonFile, options: BTreeMap::new() }
+        LogSpec { driver: "json-file".to_owned(), options: BTreeMap::new() }
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LogDriver {
-    JsonFile,
-    None,
 }
 
 /// `exec` as a door asks for it. With `detach` the call returns `Attached::Detached` once it runs.

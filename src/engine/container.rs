@@ -10,7 +10,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::container::spec::{AttachStreams, LogDriver, LogSpec, MountKind};
+use crate::container::spec::{AttachStreams, LogSpec, MountKind};
 use crate::container::store::{Change, StoreError};
 use crate::container::{
     ContainerId, ContainerName, ContainerRecord, ContainerSpec, Exit, State, names, record,
@@ -20,7 +20,7 @@ use crate::engine::image::image_error;
 use crate::engine::{Engine, Error, Kind, Result};
 use crate::image::ImageConfig;
 use crate::image::store::InUse;
-use crate::logs::{self, json_file};
+use crate::logs;
 use crate::runtime::{self, PlanError};
 use crate::supervisor::attach::{self, Ended, Front};
 use crate::supervisor::client::{self, Client, ClientError};
@@ -742,30 +742,21 @@ impl Engine {
         Ok(crate::overlay::written_size(&self.containers.directory(id)))
     }
 
-    /// Hands every stored entry that `query` asks for to `each`, oldest first; with `query.follow` until
-    /// the container ends. An error of `each` (a closed pipe) ends the reading and is no failure.
-    pub fn logs(
-        &self,
-        id: &ContainerId,
-        query: &logs::Query,
-        each: &mut dyn FnMut(&logs::Entry) -> io::Result<()>,
-    ) -> Result<()> {
+    /// Hands every stored entry that `query` asks for to `to`, oldest first; with `query.follow` until the
+    /// container ends. An error of `to` (a closed pipe) ends the reading and is no failure.
+    pub fn logs(&self, id: &ContainerId, query: &logs::Query, to: &mut dyn logs::Receiver) -> Result<()> {
         let record = self.containers.record(id)?.ok_or_else(|| not_found(id))?;
-        if record.spec.log.driver == LogDriver::None {
+        let driver = &record.spec.log.driver;
+        if !logs::is_readable(driver) {
             let text = "configured logging driver does not support reading";
             return Err(Error::new(Kind::NotImplemented, text));
         }
-        let mut stopped = false;
-        let mut guarded = |entry: &logs::Entry| {
-            let result = each(entry);
-            stopped = result.is_err();
-            result
-        };
+        let mut guarded = Guarded { to, stopped: false };
         let ended =
             || matches!(self.containers.view(id), Ok(Some(v)) if matches!(v.state, State::Exited { .. }));
         let alive = || self.containers.is_alive(id) && !ended();
-        match json_file::read(&self.log_path(id), query, &alive, &mut guarded) {
-            Err(error) if !stopped => {
+        match logs::read(driver, &self.log_path(id), query, &alive, &mut guarded) {
+            Err(error) if !guarded.stopped => {
                 Err(Error::caused(Kind::System, format!("reading the log of container {id}"), error))
             }
             _ => Ok(()),
@@ -775,6 +766,26 @@ impl Engine {
     /// Where the log lies (`inspect` shows it as LogPath).
     pub fn log_path(&self, id: &ContainerId) -> PathBuf {
         self.containers.directory(id).join("container.log")
+    }
+}
+
+/// Tells a receiver that has had enough from a log that cannot be read.
+struct Guarded<'a> {
+    to: &'a mut dyn logs::Receiver,
+    stopped: bool,
+}
+
+impl logs::Receiver for Guarded<'_> {
+    fn take(&mut self, entry: &logs::Entry<'_>) -> io::Result<()> {
+        let result = self.to.take(entry);
+        self.stopped |= result.is_err();
+        result
+    }
+
+    fn caught_up(&mut self) -> io::Result<()> {
+        let result = self.to.caught_up();
+        self.stopped |= result.is_err();
+        result
     }
 }
 
@@ -839,11 +850,7 @@ fn catches(pid: i32, signal: i32) -> bool {
 }
 
 fn check_log(log: &LogSpec) -> Result<()> {
-    let checked = match log.driver {
-        LogDriver::JsonFile => json_file::Options::parse(&log.options).map(drop),
-        LogDriver::None => logs::check_none(&log.options),
-    };
-    checked.map_err(|error| {
+    logs::check(&log.driver, &log.options).map_err(|error| {
         let kind = match &error {
             logs::OptionError::Invalid(_) => Kind::InvalidParameter,
             logs::OptionError::NotImplemented(_) => Kind::NotImplemented,

@@ -6,8 +6,8 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use crate::container::spec::{
-    Asked, LogDriver, MountKind, MountSpec, NamespaceMode, NetworkMode, OverlayChoice, Propagation,
-    SeccompChoice, UserNamespaceMode,
+    Asked, MountKind, MountSpec, NamespaceMode, NetworkMode, OverlayChoice, Propagation, SeccompChoice,
+    UserNamespaceMode,
 };
 use crate::container::{ContainerRecord, ContainerSpec, State};
 use crate::engine::container::ContainerView;
@@ -82,9 +82,10 @@ impl Engine {
         let image = self.images.pinned(&view.record.image).ok();
         let config = image.as_ref().map(|image| image.config.config.clone()).unwrap_or_default();
         let directory = self.config.container(view.record.id.as_str());
-        let log = match view.record.spec.log.driver {
-            LogDriver::JsonFile => self.log_path(&view.record.id).to_string_lossy().into_owned(),
-            LogDriver::None => String::new(),
+        // Docker shows it only where the file is for others to read.
+        let log = match view.record.spec.log.driver.as_str() {
+            "json-file" => self.log_path(&view.record.id).to_string_lossy().into_owned(),
+            _ => String::new(),
         };
         let mut value = container(view, &config, &directory, &log, &self.config.volumes());
         if size && let Value::Object(object) = &mut value {
@@ -257,7 +258,7 @@ fn host_config(spec: &ContainerSpec) -> Value {
         "Binds": list(&binds),
         "ContainerIDFile": "",
         "LogConfig": {
-            "Type": match spec.log.driver { LogDriver::JsonFile => "json-file", LogDriver::None => "none" },
+            "Type": spec.log.driver,
             "Config": spec.log.options,
         },
         "NetworkMode": network_mode(&spec.network),

@@ -20,7 +20,7 @@ use super::session::{Session, Taken, Wanted};
 use crate::container::spec::{AttachStreams, ExecSpec};
 use crate::container::{ContainerId, Exit};
 use crate::events::exec_action;
-use crate::logs::{Stream, json_file};
+use crate::logs::{Sink, Stream};
 use crate::runtime::{Started, Stdio};
 use crate::sys::signal::{self, SignalFd};
 use crate::sys::socket;
@@ -122,7 +122,7 @@ pub struct Server<'m> {
     settings: Settings,
     sessions: Slots<Session>,
     connections: Slots<Connection>,
-    log: Option<json_file::Writer>,
+    log: Option<Box<dyn Sink>>,
     buffer: Vec<u8>,
     /// When a container that was asked to stop is killed.
     deadline: Option<Instant>,
@@ -136,7 +136,7 @@ impl<'m> Server<'m> {
         signals: SignalFd,
         machine: &'m mut dyn Machine,
         main: Session,
-        log: Option<json_file::Writer>,
+        log: Option<Box<dyn Sink>>,
         settings: Settings,
         starter: Option<(Connection, Option<AttachStreams>)>,
     ) -> io::Result<Server<'m>> {

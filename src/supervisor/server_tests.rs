@@ -2,7 +2,7 @@ use super::super::client::{Client, ClientError};
 use super::super::session::Ends;
 use super::*;
 use crate::container::spec::LogSpec;
-use crate::logs::Query;
+use crate::logs::{self, Entry, Query};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc;
@@ -58,8 +58,9 @@ const PIPES: Wanted = Wanted { stdin: true, output: true, terminal: None, close_
 fn serve(script: &str, wanted: Wanted) -> Served {
     let dir = tempfile::tempdir().unwrap();
     let listener = socket::listen(&dir.path().join("s")).unwrap();
-    let log_options = json_file::Options::parse(&LogSpec::default().options).unwrap();
-    let log = json_file::Writer::open(&dir.path().join("log"), log_options, &[]).unwrap();
+    let log = LogSpec::default();
+    let path = dir.path().join("log");
+    let log = logs::open(&log.driver, &log.options, &path, &logs::About::default()).unwrap();
     let (tell, exit) = mpsc::channel();
     // Nothing runs before the first client says so.
     let script = format!("while ! test -e {}/go; do sleep 0.01; done; {script}", dir.path().display());
@@ -69,7 +70,7 @@ fn serve(script: &str, wanted: Wanted) -> Served {
         let signals = SignalFd::new(&signal::SignalSet::empty()).unwrap();
         let settings = Settings { stop_signal: 15, stop_timeout: Duration::from_secs(1) };
         let mut host = Host;
-        let mut server = Server::new(listener, signals, &mut host, main, Some(log), settings, None).unwrap();
+        let mut server = Server::new(listener, signals, &mut host, main, log, settings, None).unwrap();
         let exit = exit_of(&server.run().unwrap());
         server.finish().unwrap();
         tell.send(exit.clone()).unwrap();
@@ -112,8 +113,8 @@ fn collect(client: &mut Client) -> (Vec<u8>, Vec<u8>, u8) {
 
 fn logged(path: &Path) -> Vec<u8> {
     let mut text = Vec::new();
-    json_file::read(path, &Query::default(), &|| false, &mut |entry| {
-        text.extend_from_slice(&entry.text);
+    logs::read(logs::DEFAULT, path, &Query::default(), &|| false, &mut |entry: &Entry<'_>| {
+        text.extend_from_slice(entry.text);
         Ok(())
     })
     .unwrap();

@@ -15,11 +15,12 @@ use super::report::Reporter;
 use super::server::{DEFAULT_WINDOW, Machine, Server, Settings, exit_of};
 use super::session::{Session, Wanted};
 use super::{files, joins, paper::Paper, removal};
-use crate::container::spec::{ExecSpec, LogDriver, MountKind, NetworkMode, OverlayChoice};
+use crate::container::spec::{ExecSpec, MountKind, NetworkMode, OverlayChoice};
 use crate::container::store::{self, ALIVE, CHANGE, ContainerStore, PAUSED, Withdrawn};
 use crate::container::{ContainerRecord, Exit, StateFile};
+use crate::image::config::RunConfig;
 use crate::image::{Image, ImageStore};
-use crate::logs::json_file;
+use crate::logs;
 use crate::overlay::{self, MappedRange};
 use crate::runtime::launch::{IdMapping, NamespaceChoice};
 use crate::runtime::{
@@ -75,7 +76,7 @@ struct Running {
     ends: super::session::Ends,
     wanted: Wanted,
     machine: Container,
-    log: Option<json_file::Writer>,
+    log: Option<Box<dyn logs::Sink>>,
     rootfs: overlay::Rootfs,
     throwaways: Vec<overlay::Throwaway>,
     facts: StateFile,
@@ -258,7 +259,7 @@ impl Stage {
             terminal: spec.tty.then_some(self.paper.window.unwrap_or(DEFAULT_WINDOW)),
             close_stdin: spec.stdin_once,
         };
-        let log = self.open_log()?;
+        let log = self.open_log(&image.config.config)?;
         let (stdio, ends) = wanted.open().map_err(failed("making the streams"))?;
         let started = runtime::launch(&launch, &target, joins, stdio)?;
         let init = started.pidfd.try_clone().map_err(failed("copying a descriptor"))?;
@@ -356,22 +357,26 @@ impl Stage {
         }
     }
 
-    fn open_log(&self) -> Result<Option<json_file::Writer>, Failure> {
+    fn open_log(&self, image: &RunConfig) -> Result<Option<Box<dyn logs::Sink>>, Failure> {
         let spec = &self.record.spec;
-        if spec.log.driver == LogDriver::None {
-            return Ok(None);
-        }
-        let options = json_file::Options::parse(&spec.log.options)
-            .map_err(|e| Failure::new(FailureKind::Invalid, e.to_string()))?;
-        let mut attributes = Vec::new();
-        for label in &options.labels {
-            attributes.extend(spec.labels.get(label).map(|value| (label.clone(), value.clone())));
-        }
-        for name in &options.env {
-            attributes.extend(spec.env.iter().rev().find(|(n, _)| n == name).cloned());
-        }
+        let mut labels = image.labels.clone().unwrap_or_default();
+        labels.extend(spec.labels.clone());
+        let of_image = image.env.iter().flatten().filter_map(|pair| pair.split_once('='));
+        let of_image = of_image.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let about = logs::About {
+            id: self.record.id.as_str(),
+            name: self.record.name.as_str(),
+            image_id: &self.record.image.id.hex(),
+            image_name: &spec.image,
+            command: spec.command.as_deref().unwrap_or_default(),
+            labels,
+            env: of_image.chain(spec.env.iter().cloned()).collect(),
+        };
         let path = self.directory.join("container.log");
-        json_file::Writer::open(&path, options, &attributes).map(Some).map_err(failed("opening the log"))
+        logs::open(&spec.log.driver, &spec.log.options, &path, &about).map_err(|error| match error {
+            logs::OpenError::Option(error) => Failure::new(FailureKind::Invalid, error.to_string()),
+            logs::OpenError::Io(error) => failed("opening the log")(error),
+        })
     }
 
     /// The start has failed: what is known is written down, and a `--rm` container goes.

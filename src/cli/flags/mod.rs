@@ -20,12 +20,13 @@ use super::client_config::ClientConfig;
 use super::failure::{Failure, Result};
 use super::ui::units::{go_int, ram_in_bytes};
 use crate::container::spec::{
-    AttachStreams, Bytes, DeviceSpec, LogDriver, LogSpec, NamespaceMode, NetworkMode, OverlayChoice, Ulimit,
+    AttachStreams, Bytes, DeviceSpec, LogSpec, NamespaceMode, NetworkMode, OverlayChoice, Ulimit,
     UserNamespaceMode,
 };
 use crate::container::{ContainerName, ContainerSpec};
 use crate::engine::container::PullPolicy;
 use crate::image::Platform;
+use crate::logs;
 use mounts::MountFlag;
 pub use mounts::check_driver as check_volume_driver;
 pub use values::{key_value, label};
@@ -98,7 +99,7 @@ pub struct ContainerFlags {
     /// Read in a line delimited file of labels
     #[arg(long, value_name = "list")]
     pub label_file: Vec<PathBuf>,
-    /// Logging driver for the container (json-file|none)
+    /// Logging driver for the container (json-file|local|none)
     #[arg(long, value_name = "string")]
     pub log_driver: Option<String>,
     /// Log driver options
@@ -489,39 +490,14 @@ fn overlay(options: &[(String, String)]) -> Result<Option<OverlayChoice>> {
     Ok(choice)
 }
 
-/// Options of json-file that its writer honours or may ignore without harm.
-const JSON_FILE_OPTIONS: &[&str] = &["max-size", "max-file", "compress", "mode", "max-buffer-size"];
-
 fn log(driver: Option<String>, options: Vec<(String, String)>) -> Result<LogSpec> {
-    let refuse = |text: String| Err(Failure::usage(format!("Error response from daemon: {text}")));
-    match driver.as_deref() {
-        None | Some("" | "json-file") => {}
-        Some("none") if options.is_empty() => {
-            return Ok(LogSpec { driver: LogDriver::None, options: Default::default() });
-        }
-        Some("none") => return Err(Failure::usage("invalid logging opts for driver none")),
-        Some(
-            "local" | "journald" | "syslog" | "fluentd" | "gelf" | "awslogs" | "splunk" | "gcplogs"
-            | "k8s-file" | "passthrough",
-        ) => return Err(later::not_yet("log-driver", "only json-file and none are there yet")),
-        Some(other) => {
-            return refuse(format!("logger: no log driver named '{other}' is registered"));
-        }
+    let driver = driver.filter(|name| !name.is_empty()).unwrap_or_else(|| logs::DEFAULT.to_owned());
+    let options = options.into_iter().collect();
+    match logs::check(&driver, &options) {
+        Ok(()) => Ok(LogSpec { driver, options }),
+        Err(logs::OptionError::NotImplemented(why)) => Err(later::not_yet("log-driver", &why)),
+        // Docker's client knows this one by itself.
+        Err(error) if driver == "none" => Err(Failure::usage(error.to_string())),
+        Err(error) => Err(Failure::usage(format!("Error response from daemon: {error}"))),
     }
-    for (key, value) in &options {
-        match key.as_str() {
-            "max-size" if value != "-1" && ram_in_bytes(value).is_err() => {
-                return refuse(format!("invalid value for max-size: {value:?}"));
-            }
-            "max-file" if value.parse::<u32>().is_ok_and(|n| n == 0) || value.parse::<u32>().is_err() => {
-                return refuse(format!("max-file cannot be less than 1: {value:?}"));
-            }
-            "labels" | "labels-regex" | "env" | "env-regex" | "tag" => {
-                return Err(later::not_yet("log-opt", "attributes of log entries are not there yet"));
-            }
-            known if JSON_FILE_OPTIONS.contains(&known) => {}
-            unknown => return refuse(format!("unknown log opt '{unknown}' for json-file log driver")),
-        }
-    }
-    Ok(LogSpec { driver: LogDriver::JsonFile, options: options.into_iter().collect() })
 }

@@ -90,7 +90,7 @@ fn simple_flags_become_fields() {
     assert_eq!(wish.overlay, Some(OverlayChoice::Full));
     assert_eq!(wish.user_namespace, UserNamespaceMode::KeepId { uid: Some(5), gid: Some(6) });
     assert_eq!(wish.platform.map(|p| p.to_string()).as_deref(), Some("linux/arm64"));
-    assert_eq!(wish.log.driver, LogDriver::None);
+    assert_eq!(wish.log.driver, "none");
     assert_eq!(wish.dns_search, ["."]);
 }
 
