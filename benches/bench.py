@@ -276,12 +276,53 @@ def bench_read():
             row(f"{name}, {mode}, CPU, against fuse-overlayfs", results[mode][1], results["podman"][1], 1 / 2)
 
 
+def bench_logs():
+    """A container that prints 1 GB, and reading that back: at least three times podman's rate."""
+    megabytes = int(os.environ.get("CORACLE_BENCH_LOG_MB", "1000"))
+    lines = f"{HOME}/lines"
+    line = b"2026-01-01T12:00:00Z INFO request served method=GET path=/index.html status=200 bytes=5123 ms=12\n"
+    with open(lines, "wb") as file:
+        for _ in range(megabytes):
+            file.write((line * (1_000_000 // len(line) + 1))[:1_000_000 - 1] + b"\n")
+
+    def printing(command, name, *flags):
+        run = command("run", "-d", "--name", name, "--network", "none", "-v", f"{lines}:/lines:ro", *flags, "busybox", "cat", "/lines")
+        script = " ".join(run) + " >/dev/null && " + " ".join(command("wait", name)) + " >/dev/null"
+        before = lambda: subprocess.run(command("rm", "-f", name), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return before, ["sh", "-c", script]
+
+    results = alternate(3, {
+        "coracle": printing(coracle, "lines"),
+        "local": printing(coracle, "local", "--log-driver", "local"),
+        "podman": printing(podman, "lines"),
+    })
+    row(f"a container prints {megabytes} MB, wall", results["coracle"].wall, results["podman"].wall, 1 / 3)
+    row(f"a container prints {megabytes} MB, CPU", results["coracle"].cpu, results["podman"].cpu, 1 / 3)
+    row("the same, rotated and compressed (local), wall", results["local"].wall, results["podman"].wall, None)
+    results = alternate(3, {
+        "coracle": (lambda: None, coracle("logs", "lines")),
+        "podman": (lambda: None, podman("logs", "lines")),
+    })
+    row(f"logs of {megabytes} MB, wall", results["coracle"].wall, results["podman"].wall, 1 / 3)
+    row(f"logs of {megabytes} MB, CPU", results["coracle"].cpu, results["podman"].cpu, 1 / 3)
+    limit(f"logs of {megabytes} MB, peak memory", results["coracle"].peak / 1024, 32, "MiB")
+    results = alternate(5, {
+        "coracle": (lambda: None, coracle("logs", "-n", "10", "lines")),
+        "podman": (lambda: None, podman("logs", "--tail", "10", "lines")),
+    })
+    row(f"logs -n 10 of {megabytes} MB, wall", results["coracle"].wall, results["podman"].wall, 1 / 3)
+    quiet(coracle("rm", "-f", "lines", "local"))
+    quiet(podman("rm", "-f", "-t", "0", "lines"))
+    os.remove(lines)
+
+
 BENCHES = {
     "start": bench_start,
     "run": bench_run,
     "exec": bench_exec,
     "parallel": bench_parallel,
     "memory": bench_memory,
+    "logs": bench_logs,
     "read": bench_read,
     "pull": bench_pull,
     "ps": bench_ps,
