@@ -392,6 +392,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand unpause" -s a -l all -d 
 complete -c coracle -n "__fish_coracle_using_subcommand unpause" -s l -l latest -d 'Act on the container created last'
 complete -c coracle -n "__fish_coracle_using_subcommand wait" -l condition -d 'Wait for one of these states: created, running, paused, stopped, exited' -r
 complete -c coracle -n "__fish_coracle_using_subcommand wait" -s i -l interval -d 'How often to look for a condition that nothing tells of (a duration, or milliseconds)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand wait" -l exit-first-match -d 'Return as soon as one of the containers is there, and print its exit code alone'
 complete -c coracle -n "__fish_coracle_using_subcommand wait" -l ignore -d 'Print -1 for a container that does not exist'
 complete -c coracle -n "__fish_coracle_using_subcommand wait" -s l -l latest -d 'Act on the container created last'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "run" -d 'Create and run a new container from an image'
@@ -722,6 +723,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from unpause" -s l -l latest -d 'Act on the container created last'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from wait" -l condition -d 'Wait for one of these states: created, running, paused, stopped, exited' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from wait" -s i -l interval -d 'How often to look for a condition that nothing tells of (a duration, or milliseconds)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from wait" -l exit-first-match -d 'Return as soon as one of the containers is there, and print its exit code alone'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from wait" -l ignore -d 'Print -1 for a container that does not exist'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from wait" -s l -l latest -d 'Act on the container created last'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag" -f -a "pull" -d 'Download an image from a registry'

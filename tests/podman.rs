@@ -234,6 +234,19 @@ fn wait_takes_conditions() {
 }
 
 #[test]
+fn the_first_of_several_ends_the_waiting() {
+    let c = Coracle::busybox();
+    c.detached(&["--name", "long"], FOR_EVER);
+    c.detached(&["-i", "--name", "short"], "read x; exit 4");
+    let mut wait = c.spawn(["wait", "--exit-first-match", "long", "short"]);
+    c.given(b"go\n", ["attach", "short"]).status_is(4);
+    assert_eq!((wait.line().as_str(), wait.wait()), ("4", 0));
+    let running = c.ok(["wait", "--exit-first-match", "--condition", "running", "short", "long"]);
+    assert_eq!(running.line(), "-1");
+    c.fails(1, ["wait", "--exit-first-match", "nosuch", "long"]).says("No such container: nosuch");
+}
+
+#[test]
 fn a_run_too_short_to_be_seen_has_been_running() {
     let c = Coracle::busybox();
     c.ok(["create", "--name", "box", "busybox", "true"]);

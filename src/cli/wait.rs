@@ -1,5 +1,6 @@
 //! `wait`.
 
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use super::choice::Choice;
@@ -7,14 +8,17 @@ use super::failure::Result;
 use super::ui;
 use super::ui::time::parse_duration;
 use super::verb::{Context, Verb};
-use crate::engine::Kind;
 use crate::engine::container::Condition;
+use crate::engine::{Engine, Kind};
 
 #[derive(Debug, clap::Args)]
 pub struct Wait {
     /// Wait for one of these states: created, running, paused, stopped, exited
     #[arg(long, value_name = "strings", value_delimiter = ',', value_parser = condition)]
     condition: Vec<Condition>,
+    /// Return as soon as one of the containers is there, and print its exit code alone
+    #[arg(long)]
+    exit_first_match: bool,
     /// Print -1 for a container that does not exist
     #[arg(long)]
     ignore: bool,
@@ -37,20 +41,40 @@ impl Verb for Wait {
         let engine = context.engine()?;
         let choice = Choice { names: &self.containers, all: false, latest: self.latest, ignore: self.ignore };
         let names = choice.resolve(&engine, |_| true)?;
-        let failed = super::each(&names, |name| {
-            let view = match engine.find(name) {
-                Err(error) if self.ignore && error.kind == Kind::NotFound => return ui::line(-1),
-                view => view?,
-            };
-            let id = &view.record.id;
-            let exit = match self.condition.as_slice() {
-                [] => Some(engine.wait(id)?),
-                conditions => engine.wait_for(id, conditions, self.interval)?,
-            };
-            // As podman: a container that has not ended has no status.
-            ui::line(exit.map_or(-1, |exit| i16::from(exit.code)))
-        })?;
+        if self.exit_first_match {
+            return self.first(engine, names);
+        }
+        let failed = super::each(&names, |name| ui::line(self.status(&engine, name)?))?;
         Ok(u8::from(!failed.is_empty()))
+    }
+}
+
+impl Wait {
+    /// Waits for one; -1 where it has no status, because it has not ended (as podman) or is not there.
+    fn status(&self, engine: &Engine, name: &str) -> Result<i16> {
+        let view = match engine.find(name) {
+            Err(error) if self.ignore && error.kind == Kind::NotFound => return Ok(-1),
+            view => view?,
+        };
+        let id = &view.record.id;
+        let exit = match self.condition.as_slice() {
+            [] => Some(engine.wait(id)?),
+            conditions => engine.wait_for(id, conditions, self.interval)?,
+        };
+        Ok(exit.map_or(-1, |exit| i16::from(exit.code)))
+    }
+
+    /// Waits for all at once. Those that go on waiting end with the process.
+    fn first(self, engine: Engine, names: Vec<String>) -> Result<u8> {
+        let (wait, engine) = (Arc::new(self), Arc::new(engine));
+        let (sender, statuses) = mpsc::channel();
+        for name in names {
+            let (wait, engine, sender) = (wait.clone(), engine.clone(), sender.clone());
+            std::thread::spawn(move || sender.send(wait.status(&engine, &name)));
+        }
+        drop(sender);
+        ui::line(statuses.recv().expect("every thread sends before it ends")?)?;
+        Ok(0)
     }
 }
 
