@@ -1,6 +1,8 @@
 //! `events`: what is written down, in which order, in Docker's words.
 
-use crate::harness::{Coracle, Running, eventually, skip};
+use crate::harness::registry::Registry;
+use crate::harness::{Coracle, ImageBuilder, Running, eventually, skip};
+use crate::need;
 use serde_json::Value;
 
 /// Type and action of what happened so far, with the attributes named.
@@ -61,6 +63,8 @@ fn stop_kill_pause_and_restart_are_told() {
     c.ok(["start", "box"]);
     c.ok(["rename", "box", "crate"]);
     c.ok(["top", "crate"]);
+    // What was not shown was not looked at.
+    c.fails(1, ["top", "crate", "-o", "user"]).says("Couldn't find PID field in ps output");
     c.ok(["rm", "-f", "crate"]);
     let told: Vec<String> =
         containers(&c).into_iter().filter(|action| !action.starts_with("exec_")).collect();
@@ -129,6 +133,24 @@ fn images_are_told() {
     c.ok(["rmi", &id]);
     let pruned = history(&c, &["--filter", "event=prune"], &["reclaimed"]);
     assert_eq!(pruned, ["image prune reclaimed=0"]);
+}
+
+#[test]
+fn what_comes_from_registries_and_goes_there_is_told_by_name() {
+    need!("docker-registry");
+    let registry = Registry::start();
+    let name = registry.image("team/app:1");
+    let c = Coracle::new();
+    c.load(&ImageBuilder::busybox().docker_archive(&[&name]));
+    c.ok(["push", "-q", &name]);
+    c.ok(["pull", "-q", &name]);
+    let told = history(&c, &["--filter", "event=push", "--filter", "event=pull"], &["name"]);
+    let bare = name.strip_suffix(":1").unwrap();
+    assert_eq!(told, [format!("image push name={bare}"), format!("image pull name={bare}")]);
+    let ids =
+        c.ok(["events", "--since", "1", "--until", "0s", "--filter", "event=pull", "--format", "{{.ID}}"]);
+    assert_eq!(ids.line(), name);
+    assert_eq!(history(&c, &["--filter", &format!("image={bare}")], &[]).len(), 2);
 }
 
 #[test]

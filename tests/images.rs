@@ -337,6 +337,31 @@ fn history_is_newest_first() {
 }
 
 #[test]
+fn history_shows_steps_without_layers_and_cuts_or_counts_as_asked() {
+    let c = Coracle::new();
+    let long = "/bin/sh -c echo a command line of more than forty-five characters";
+    c.load(&ImageBuilder::busybox().step(long, "a note").docker_archive(&["a:1"]));
+    let show = |flags: &[&str], format: &str| {
+        let args = ["history", "--format", format].into_iter().chain(flags.iter().copied());
+        c.ok(args.chain(["a:1"])).lines()[0].to_owned()
+    };
+    assert_eq!(
+        show(&[], "{{.CreatedBy}}|{{.Size}}|{{.Comment}}"),
+        "/bin/sh -c echo a command line of more than …|0B|a note"
+    );
+    assert_eq!(show(&["--no-trunc"], "{{.CreatedBy}}"), long);
+    assert!(show(&[], "{{.CreatedSince}}").ends_with(" years ago"));
+    assert_eq!(show(&["--human=false"], "{{.CreatedAt}} {{.Size}}"), "2020-01-02T03:04:06Z 0");
+    let plain = c.ok(["history", "-H=false", "a:1"]);
+    assert!(
+        plain.lines()[0].contains("CREATED AT") && plain.lines()[2].contains("2020-01-02T03:04:05Z"),
+        "{plain}"
+    );
+    let json: Value = serde_json::from_str(&show(&[], "json")).unwrap();
+    assert_eq!(json["Comment"], "a note");
+}
+
+#[test]
 fn layers_are_shared_between_images() {
     let c = Coracle::new();
     let base = ImageBuilder::busybox();
@@ -387,4 +412,46 @@ fn a_volume_of_the_image_is_there_and_writable() {
     let c = Coracle::new();
     c.given(busybox(), ["import", "-c", "VOLUME /data/deep", "-", "made"]).success();
     assert_eq!(c.ok(["run", "--rm", "made", "sh", "-c", "echo x > /data/deep/f; ls /data/deep"]).line(), "f");
+}
+
+#[test]
+fn the_tree_shows_names_platforms_and_what_is_in_use() {
+    let c = Coracle::busybox();
+    c.ok(["tag", "busybox", "other:2"]);
+    c.load(&ImageBuilder::busybox().docker_archive(&[]));
+    c.ok(["create", "other:2"]);
+    let output = c.ok(["images", "--tree"]);
+    let lines = output.lines();
+    assert!(
+        lines[0].starts_with("IMAGE ")
+            && lines[0].ends_with("   ID             DISK USAGE   CONTENT SIZE   EXTRA"),
+        "{output}"
+    );
+    let id = c.inspect("busybox", "{{.Id}}");
+    let short = &id["sha256:".len()..][..12];
+    let at = lines.iter().position(|line| *line == "busybox:latest").expect("a name alone");
+    let (named, platform) = (lines[at + 1], lines[at + 2]);
+    assert!(named.starts_with("other:2 ") && named.contains(short) && named.ends_with("   U"), "{output}");
+    assert!(platform.starts_with("└─ linux/") && platform.ends_with("   U"), "{output}");
+    assert!(output.text().contains("<untagged> "), "{output}");
+    let one = c.ok(["images", "--tree", "other"]);
+    assert!(one.text().contains("other:2") && !one.text().contains("busybox"), "{one}");
+    for (flag, name) in [
+        ("-q", "quiet"),
+        ("--no-trunc", "no-trunc"),
+        ("--digests", "show-digest"),
+        ("--format=json", "format"),
+    ] {
+        c.fails(1, ["images", "--tree", flag]).says(&format!("--{name} is not yet supported with --tree"));
+    }
+}
+
+#[test]
+fn images_can_be_chosen_by_labels_that_they_lack() {
+    let c = Coracle::busybox();
+    c.given(busybox(), ["import", "-c", "LABEL tier=web", "-", "web"]).success();
+    let names = |filter: &str| c.ok(["images", "-f", filter, "--format", "{{.Repository}}"]).line();
+    assert_eq!(names("label!=tier"), "busybox");
+    assert_eq!(names("label=tier=web"), "web");
+    assert_eq!(names("label!=tier=web"), "busybox");
 }

@@ -403,3 +403,14 @@ fn stop_kill_and_rm_f_end_a_paused_container() {
     c.ok(["rm", "-f", "box"]);
     assert_eq!(c.ok(["ps", "-aq"]).text(), "");
 }
+
+#[test]
+fn a_port_that_is_not_published_is_told() {
+    let c = Coracle::busybox();
+    c.ok(["create", "--name", "box", "busybox"]);
+    assert_eq!(c.ok(["port", "box"]).text(), "");
+    c.fails(1, ["port", "box", "80"]).says("no public port '80/tcp' published for box");
+    c.fails(1, ["port", "box", "80/udp"]).says("no public port '80/udp' published for box");
+    c.fails(1, ["port", "box", "eighty"]).says("invalid port 'eighty'");
+    c.fails(1, ["port", "nosuch"]).says("No such container: nosuch");
+}

@@ -3,6 +3,7 @@
 use super::failure::{Failure, Result, chain};
 use super::filter::{self, Filters};
 use super::format::{Format, HELP_OF_LISTINGS, Listing, row};
+use super::tree;
 use super::ui;
 use super::ui::template::Value;
 use super::ui::time::{ago, local};
@@ -34,7 +35,7 @@ pub struct Images {
     #[arg(long, value_name = "string", value_parser = sort_key)]
     sort: Option<SortKey>,
     /// List multi-platform images as a tree
-    #[arg(long, hide = true)]
+    #[arg(long)]
     tree: bool,
     #[arg(value_name = "REPOSITORY")]
     pattern: Option<String>,
@@ -61,7 +62,7 @@ fn sort_key(text: &str) -> Result<SortKey, String> {
     })
 }
 
-const FILTERS: &[&str] = &["before", "dangling", "label", "reference", "since", "until"];
+const FILTERS: &[&str] = &["before", "dangling", "label", "label!", "reference", "since", "until"];
 
 const LISTING: Listing = Listing {
     kind: "*formatter.imageContext",
@@ -91,9 +92,7 @@ impl Verb for Images {
 
     fn run(self, context: &Context) -> Result<u8> {
         if self.tree {
-            return Err(Failure::new(
-                "--tree: an image here has one platform only, so there is no tree to show",
-            ));
+            self.check_tree()?;
         }
         let filters = Filters::new(&self.filter, FILTERS)?;
         let configured = if self.quiet { None } else { context.client_config()?.images_format };
@@ -104,6 +103,12 @@ impl Verb for Images {
         };
         let engine = context.engine()?;
         let check = Check::new(&engine, &filters, self.pattern.as_deref())?;
+        if self.tree {
+            let images = engine.images()?;
+            let images: Vec<&Image> = images.iter().filter(|image| check.passes(image)).collect();
+            ui::out(&tree::draw(&engine, &images, |name| check.shows(name))?)?;
+            return Ok(0);
+        }
         let with_digests = self.digests || format.names("Digest");
         let images = engine.images()?;
         let mut rows: Vec<(&Image, Called)> = Vec::new();
@@ -134,6 +139,20 @@ struct Called {
 }
 
 impl Images {
+    /// What does not go with a tree, in Docker's words.
+    fn check_tree(&self) -> Result<()> {
+        let flags = [
+            (self.quiet, "quiet"),
+            (self.no_trunc, "no-trunc"),
+            (self.digests, "show-digest"),
+            (self.format.is_some(), "format"),
+        ];
+        match flags.iter().find(|(given, _)| *given) {
+            Some((_, flag)) => Err(Failure::new(format!("--{flag} is not yet supported with --tree"))),
+            None => Ok(()),
+        }
+    }
+
     fn describe(&self, image: &Image, called: Called) -> Value {
         let id = if self.no_trunc { image.id.to_string() } else { image.id.short() };
         let created = created(image);
@@ -239,6 +258,7 @@ impl<'a> Check<'a> {
             && self.since.is_none_or(|since| made.is_some_and(|made| made > since))
             && self.until.is_none_or(|until| made.is_none_or(|made| made < until))
             && (!self.filters.has("label") || self.filters.labels("label", &labels()))
+            && (!self.filters.has("label!") || !self.filters.labels("label!", &labels()))
             && (self.patterns.is_empty() || image.names.iter().any(|name| self.shows(name)))
     }
 

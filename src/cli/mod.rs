@@ -48,6 +48,7 @@ mod stats;
 mod stop;
 mod tag;
 mod top;
+mod tree;
 mod ui;
 mod verb;
 mod version;

@@ -32,7 +32,7 @@ impl Verb for Top {
         if !matches!(view.state, State::Running { .. }) {
             return Err(Failure::new(format!("Error response from daemon: container {id} is not running")));
         }
-        let pids = engine.top(&view)?;
+        let pids = engine.processes(id)?;
         let options = if self.options.is_empty() { vec!["-ef".to_owned()] } else { self.options };
         let output = Command::new("ps").args(&options).env("LC_ALL", "C").output().map_err(|e| {
             Failure::new(format!("Error response from daemon: running ps on this machine: {e}"))
@@ -44,7 +44,8 @@ impl Verb for Top {
         let rows = select(&String::from_utf8_lossy(&output.stdout), &pids)
             .map_err(|why| Failure::new(format!("Error response from daemon: {why}")))?;
         let text: String = rows.iter().map(|row| row.join("\t") + "\n").collect();
-        ui::out(&table::align_with(&text, 20, 1))?;
+        engine.was_looked_at(&view.record);
+        ui::out(&table::align_with(&text, 20, 3))?;
         Ok(0)
     }
 }

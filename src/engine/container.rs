@@ -703,13 +703,6 @@ impl Engine {
             .collect())
     }
 
-    /// Host pids of the processes inside, for somebody to look at.
-    pub fn top(&self, view: &ContainerView) -> Result<Vec<i32>> {
-        let pids = self.processes(&view.record.id)?;
-        self.container_did(&view.record, "top");
-        Ok(pids)
-    }
-
     /// Host pids of the processes inside.
     pub fn processes(&self, id: &ContainerId) -> Result<Vec<i32>> {
         let mut client = self.reach(id)?.ok_or_else(|| not_running(id))?;

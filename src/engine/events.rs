@@ -37,6 +37,11 @@ impl Engine {
         }
     }
 
+    /// Somebody was shown its processes (`top`).
+    pub fn was_looked_at(&self, record: &ContainerRecord) {
+        self.container_did(record, "top");
+    }
+
     pub(super) fn container_did(&self, record: &ContainerRecord, action: &str) {
         self.journal.append(&container(record, &self.run_config(record)).event(action));
     }

@@ -99,6 +99,8 @@ pub struct ImageBuilder {
     config: Value,
     architecture: String,
     docker_schema: bool,
+    /// Steps that follow those of the layers and make none.
+    further_steps: Vec<Value>,
     /// What the config says instead of the layers' true diff ids.
     pub false_diff_ids: Option<Vec<String>>,
 }
@@ -120,6 +122,7 @@ impl ImageBuilder {
             config,
             architecture: "amd64".to_owned(),
             docker_schema: false,
+            further_steps: Vec::new(),
             false_diff_ids: None,
         }
     }
@@ -152,11 +155,23 @@ impl ImageBuilder {
         self
     }
 
+    /// A step of the history that makes no layer.
+    pub fn step(mut self, command: &str, comment: &str) -> ImageBuilder {
+        self.further_steps.push(json!({
+            "created": "2020-01-02T03:04:06Z",
+            "created_by": command,
+            "comment": comment,
+            "empty_layer": true,
+        }));
+        self
+    }
+
     pub fn config_json(&self) -> Vec<u8> {
         let true_ids = || self.layers.iter().map(|(tar, _)| digest(tar)).collect();
         let diff_ids: Vec<String> = self.false_diff_ids.clone().unwrap_or_else(true_ids);
         let history: Vec<Value> = (0..self.layers.len())
             .map(|nth| json!({ "created": "2020-01-02T03:04:05Z", "created_by": format!("layer {nth}") }))
+            .chain(self.further_steps.iter().cloned())
             .collect();
         let config = json!({
             "architecture": self.architecture,
