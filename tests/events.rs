@@ -92,6 +92,16 @@ fn stop_kill_pause_and_restart_are_told() {
 }
 
 #[test]
+fn a_signal_that_comes_too_early_is_told_once() {
+    let c = Coracle::busybox();
+    // Its handler comes after the signal, which is sent again then.
+    c.detached(&["--name", "box"], "sleep 0.3; trap 'exit 7' TERM; while :; do sleep 0.05; done");
+    c.ok(["stop", "box"]);
+    assert_eq!(c.inspect("box", "{{.State.ExitCode}}"), "7");
+    assert_eq!(containers(&c), ["create", "start", "kill", "die", "stop"]);
+}
+
+#[test]
 fn exec_is_told_with_its_command_and_its_status() {
     let c = Coracle::busybox();
     c.detached(&["--name", "box"], "exec sleep 600");

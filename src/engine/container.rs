@@ -823,7 +823,7 @@ fn ask_again(
             return Ok(Some(exit));
         }
         if catches(pid, signal) {
-            client.send(&Request::Signal(signal))?;
+            client.send(&Request::SignalAgain(signal))?;
             break;
         }
     }

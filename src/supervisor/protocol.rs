@@ -48,6 +48,8 @@ pub enum Request {
     Resize(WindowSize),
     /// A signal for the first process. Answered by `Done` or `Failed`.
     Signal(i32),
+    /// The same once more, for one that could not hear it before. Answered alike; no event of its own.
+    SignalAgain(i32),
     /// Stops every process, or lets them all go on. Answered by `Done` or `Failed`.
     Pause,
     Unpause,
@@ -260,6 +262,7 @@ mod tests {
             Request::Detach,
             Request::Resize(window),
             Request::Signal(15),
+            Request::SignalAgain(15),
             Request::Pause,
             Request::Unpause,
             Request::Wait,

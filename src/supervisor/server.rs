@@ -266,17 +266,21 @@ impl<'m> Server<'m> {
 
     /// What asks a container to end also ends its pause, or it could not (Docker's rule).
     fn signal_main(&mut self, number: i32) -> io::Result<()> {
-        let Some(main) = self.sessions.get(MAIN) else { return Ok(()) };
-        match signal::send(main.pidfd.as_fd(), number) {
-            // It has just ended: the event is on its way.
-            Err(e) if e.raw_os_error() == Some(libc::ESRCH) => {}
-            other => other?,
-        }
+        self.send_to_main(number)?;
         self.machine.report("kill", &[("signal", number.to_string())]);
         if [self.settings.stop_signal, libc::SIGTERM, libc::SIGKILL].contains(&number) {
             self.resume_processes()?;
         }
         Ok(())
+    }
+
+    fn send_to_main(&mut self, number: i32) -> io::Result<()> {
+        let Some(main) = self.sessions.get(MAIN) else { return Ok(()) };
+        match signal::send(main.pidfd.as_fd(), number) {
+            // It has just ended: the event is on its way.
+            Err(e) if e.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+            other => other,
+        }
     }
 
     fn pause_processes(&mut self) -> Result<(), Failure> {
@@ -372,10 +376,11 @@ impl<'m> Server<'m> {
                 Ok(())
             }
             Request::Signal(signal) => {
-                let reply = match self.signal_main(signal) {
-                    Ok(()) => Reply::Done,
-                    Err(error) => Reply::Failed(Failure::system(&error)),
-                };
+                let reply = done(self.signal_main(signal));
+                self.reply(number, &reply)
+            }
+            Request::SignalAgain(signal) => {
+                let reply = done(self.send_to_main(signal));
                 self.reply(number, &reply)
             }
             Request::Pause => {
@@ -745,6 +750,10 @@ impl<'m> Server<'m> {
         }
         found
     }
+}
+
+fn done(result: io::Result<()>) -> Reply {
+    result.map_or_else(|error| Reply::Failed(Failure::system(&error)), |()| Reply::Done)
 }
 
 /// proc_pid_children(5); of every thread, as each has its own.
