@@ -95,3 +95,30 @@ fn written_files_of_other_users_can_be_removed() {
     c.ok(["rm", "box"]);
     assert_eq!(c.container_directories(), [] as [std::path::PathBuf; 0]);
 }
+
+#[test]
+fn owners_of_the_image_survive_what_shows_them_as_root() {
+    need!(single id);
+    let c = Coracle::new();
+    let image = ImageBuilder::busybox().layer([
+        Entry::directory("theirs/").owner(1234, 1234).mode(0o777),
+        Entry::file("theirs/file", "x").owner(1234, 1234),
+    ]);
+    c.load(&image.docker_archive(&["busybox:latest"]));
+    c.ok(["run", "--name", "box", "busybox", "sh", "-c", "echo y >> /theirs/file; echo new > /theirs/new"]);
+    assert_eq!(c.ok(["diff", "box"]).lines(), ["C /theirs", "C /theirs/file", "A /theirs/new"]);
+    c.ok(["commit", "box", "made"]);
+    c.ok(["create", "--name", "again", "made"]);
+    for name in ["box", "again"] {
+        let archive = c.home().join("x.tar");
+        c.ok(["export", "-o", archive.to_str().unwrap(), name]);
+        let lines = crate::export::listing(&archive);
+        for line in [
+            "drwxrwxrwx 1234/1234 0 theirs/",
+            "-rw-r--r-- 1234/1234 3 theirs/file",
+            "-rw-r--r-- 0/0 4 theirs/new",
+        ] {
+            assert!(lines.iter().any(|l| l == line), "{name}: {line} is not in {lines:#?}");
+        }
+    }
+}

@@ -307,7 +307,7 @@ fn a_container_that_fills_the_disk_keeps_its_exit_status() {
 }
 
 /// What a script prints whose `$coracle` has its store (`$root`) on a file system of 16 MB.
-fn on_a_small_disk(c: &Coracle, script: &str) -> Output {
+pub fn on_a_small_disk(c: &Coracle, script: &str) -> Output {
     std::fs::create_dir_all(c.root()).expect("a directory for the store");
     let script = format!(
         "coracle='{}' root='{}'; mount -t tmpfs -o size=16m none $root\n{script}",
@@ -343,7 +343,7 @@ fn a_store_that_cannot_be_written_is_said() {
 }
 
 /// Bytes that do not compress.
-fn pseudo_random(count: usize) -> Vec<u8> {
+pub fn pseudo_random(count: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = || {
         state ^= state << 13;

@@ -4,8 +4,11 @@
 mod harness;
 
 mod bare;
+mod commit;
+mod diff;
 mod events;
 mod exec;
+mod export;
 mod grammar;
 mod hostile;
 mod images;

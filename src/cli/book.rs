@@ -3,9 +3,9 @@
 use super::help;
 use super::verb::Entry;
 use super::{
-    attach, completion, create, df, events, exec, exists, history, images, import, info, inspect, kill, load,
-    logs, pause, port, prune, ps, pull, push, rename, restart, rm, rmi, run, save, start, stats, stop, tag,
-    top, ui, verb, version, volume, wait,
+    attach, commit, completion, create, df, diff, events, exec, exists, export, history, images, import,
+    info, inspect, kill, load, logs, pause, port, prune, ps, pull, push, rename, restart, rm, rmi, run, save,
+    start, stats, stop, tag, top, ui, verb, version, volume, wait,
 };
 
 /// In the order of the overview.
@@ -19,8 +19,11 @@ pub static ENTRIES: &[Entry] = &[
     Entry::of::<version::Version>(),
     Entry::of::<info::Info>(),
     Entry::of::<attach::Attach>(),
+    Entry::of::<commit::Commit>(),
     Entry::of::<create::Create>(),
     Entry::of::<events::Events>(),
+    Entry::of::<diff::Diff>(),
+    Entry::of::<export::Export>(),
     Entry::of::<history::History>(),
     Entry::of::<import::Import>(),
     Entry::of::<inspect::Inspect>(),
@@ -75,13 +78,10 @@ const PLANNED: &[&str] = &[
     "builder",
     "buildx",
     "checkpoint",
-    "commit",
     "compose",
     "config",
     "context",
     "cp",
-    "diff",
-    "export",
     "login",
     "logout",
     "manifest",
@@ -95,10 +95,7 @@ const PLANNED: &[&str] = &[
     "swarm",
     "trust",
     "update",
-    "container commit",
     "container cp",
-    "container diff",
-    "container export",
     "container update",
     "image build",
     "system dial-stdio",

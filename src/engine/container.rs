@@ -24,7 +24,7 @@ use crate::logs;
 use crate::runtime::{self, PlanError};
 use crate::supervisor::attach::{self, Ended, Front};
 use crate::supervisor::client::{self, Client, ClientError};
-use crate::supervisor::protocol::{FailureKind, Reply, Request};
+use crate::supervisor::protocol::{Failure, FailureKind, Reply, Request};
 use crate::supervisor::{Paper, removal};
 use crate::sys::signal;
 
@@ -150,7 +150,15 @@ impl From<PlanError> for Error {
 
 impl From<ClientError> for Error {
     fn from(error: ClientError) -> Error {
-        let ClientError::Failed(failure) = error else { return Error::of(Kind::System, error) };
+        match error {
+            ClientError::Failed(failure) => failure.into(),
+            other => Error::of(Kind::System, other),
+        }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Error {
         let kind = match failure.kind {
             FailureKind::CommandNotFound => Kind::CommandNotFound,
             FailureKind::NotExecutable => Kind::NotExecutable,
@@ -168,7 +176,7 @@ impl From<ClientError> for Error {
     }
 }
 
-fn not_found(id: &ContainerId) -> Error {
+pub(super) fn not_found(id: &ContainerId) -> Error {
     Error::new(Kind::NotFound, format!("No such container: {id}"))
 }
 
@@ -322,7 +330,7 @@ impl Engine {
     }
 
     /// The right to change a container that nobody keeps alive; `None` when it runs.
-    fn stopped(&self, id: &ContainerId) -> Result<Option<Change<'_>>> {
+    pub(super) fn stopped(&self, id: &ContainerId) -> Result<Option<Change<'_>>> {
         let begun = Instant::now();
         loop {
             let change = self.containers.change(id)?.ok_or_else(|| not_found(id))?;
@@ -418,7 +426,7 @@ impl Engine {
     }
 
     /// As `connect`, for a container of which only the id is known.
-    fn reach(&self, id: &ContainerId) -> Result<Option<Client>> {
+    pub(super) fn reach(&self, id: &ContainerId) -> Result<Option<Client>> {
         let view = self.containers.view(id)?.ok_or_else(|| not_found(id))?;
         self.connect(&view)
     }

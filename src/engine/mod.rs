@@ -1,6 +1,7 @@
 //! The verbs, by noun. Every door calls these; they decide, write records and start supervisors.
 
 pub mod archive;
+pub mod changes;
 pub mod container;
 pub mod disk;
 pub mod error;

@@ -54,6 +54,15 @@ impl ImageConfig {
         Ok(config)
     }
 
+    /// As Docker writes it, without the fields that say nothing.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut value = serde_json::to_value(self).expect("texts become JSON");
+        if let Some(run) = value["config"].as_object_mut() {
+            run.retain(|_, field| !field.is_null() && *field != serde_json::Value::String(String::new()));
+        }
+        serde_json::to_vec(&value).expect("what became JSON becomes text")
+    }
+
     /// The layers, lowest first.
     pub fn layers(&self) -> &[DiffId] {
         self.rootfs.diff_ids.as_deref().unwrap_or_default()

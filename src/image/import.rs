@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::archive::{Packing, peek};
 use super::change::{self, ChangeError};
@@ -81,7 +81,7 @@ pub fn import(store: &ImageStore, archive: impl Read + Send, import: &Import) ->
 /// The config as Docker writes it, without the fields that say nothing.
 fn config(import: &Import, run: RunConfig, layer: DiffId) -> Vec<u8> {
     let created = Some(import.created.to_string());
-    let config = ImageConfig {
+    ImageConfig {
         architecture: import.platform.architecture.clone(),
         os: import.platform.os.clone(),
         variant: import.platform.variant.clone(),
@@ -91,17 +91,15 @@ fn config(import: &Import, run: RunConfig, layer: DiffId) -> Vec<u8> {
         rootfs: RootFs { kind: "layers".to_owned(), diff_ids: Some(vec![layer]) },
         history: vec![History { created, comment: Some(import.message.clone()), ..History::default() }],
         extra: [("comment".to_owned(), json!(import.message))].into(),
-    };
-    let mut value = serde_json::to_value(config).expect("texts become JSON");
-    if let Some(run) = value["config"].as_object_mut() {
-        run.retain(|_, field| !field.is_null() && *field != Value::String(String::new()));
     }
-    serde_json::to_vec(&value).expect("what became JSON becomes text")
+    .to_bytes()
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Write;
+
+    use serde_json::Value;
 
     use super::*;
     use crate::config::Config;

@@ -8,6 +8,7 @@
 
 pub mod archive;
 pub mod change;
+pub mod commit;
 pub mod config;
 pub mod import;
 pub mod manifest;

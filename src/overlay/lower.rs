@@ -241,7 +241,7 @@ pub fn is_private(name: &[u8]) -> bool {
 
 /// A capability of revision 3 names the root id of the namespace that built the image, which means
 /// nothing here; as revision 2 it belongs to the root of the mounting namespace (capabilities(7)).
-fn served_value(name: &[u8], value: &[u8]) -> Vec<u8> {
+pub fn served_value(name: &[u8], value: &[u8]) -> Vec<u8> {
     const REVISION_2: u8 = 2;
     if name == b"security.capability" && value.len() == 24 && value[3] == 3 {
         let mut v2 = value[..20].to_vec();

@@ -29,6 +29,7 @@ mod session;
 mod throwaway;
 mod unpacked;
 mod upper;
+mod written;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -50,6 +51,7 @@ pub use fill::fill;
 pub use throwaway::Throwaway;
 pub use unpacked::remove as remove_unpacked;
 pub use upper::written_size;
+pub use written::{Change, ChangeKind, Owners, Written};
 
 /// One range of a user namespace's id map: `inside..inside+count` has ids, others are unmapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

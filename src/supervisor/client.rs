@@ -191,14 +191,17 @@ fn lock_making(runtime: &Path) -> io::Result<OfdLock> {
 
 /// U, behind any supervisor that listens. The kernel tells who that is; as long as the connection stands,
 /// the number is its own.
-fn find_namespace(runtime: &Path) -> Option<std::os::fd::OwnedFd> {
+pub(super) fn find_namespace(runtime: &Path) -> Option<std::os::fd::OwnedFd> {
     let sockets = std::fs::read_dir(runtime).ok()?.flatten().map(|entry| entry.path());
     let sockets = sockets.filter(|path| path.extension().is_some_and(|e| e == "sock"));
-    sockets.take(TRIES).find_map(|path| {
-        let stream = socket::connect(&path).ok()?;
-        let namespace = userns::of_process(socket::peer_pid(stream.as_fd()).ok()?).ok()?;
-        let mut still = [PollFd::new(&stream, PollFlags::RDHUP)];
-        let gone = poll(&mut still, Some(&Timespec::default())) != Ok(0);
-        (!gone).then_some(namespace)
-    })
+    sockets.take(TRIES).find_map(|path| namespace_behind(&path))
+}
+
+/// U, behind the supervisor that listens there.
+pub(super) fn namespace_behind(path: &Path) -> Option<std::os::fd::OwnedFd> {
+    let stream = socket::connect(path).ok()?;
+    let namespace = userns::of_process(socket::peer_pid(stream.as_fd()).ok()?).ok()?;
+    let mut still = [PollFd::new(&stream, PollFlags::RDHUP)];
+    let gone = poll(&mut still, Some(&Timespec::default())) != Ok(0);
+    (!gone).then_some(namespace)
 }

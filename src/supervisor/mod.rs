@@ -11,6 +11,7 @@
 pub mod attach;
 pub mod client;
 mod connection;
+pub mod errand;
 mod files;
 mod joins;
 mod keys;
@@ -19,6 +20,7 @@ mod pause;
 pub mod protocol;
 pub mod removal;
 mod report;
+mod root;
 mod server;
 mod session;
 mod stage;

@@ -53,6 +53,8 @@ pub enum Request {
     /// Stops every process, or lets them all go on. Answered by `Done` or `Failed`.
     Pause,
     Unpause,
+    /// A pause that ends with this connection, however its client ends. Answered by `Done` or `Failed`.
+    Hold,
     /// Answered by `Exited` when the container has ended and all traces of it are written.
     Wait,
     /// Answered by `Processes`.
@@ -265,6 +267,7 @@ mod tests {
             Request::SignalAgain(15),
             Request::Pause,
             Request::Unpause,
+            Request::Hold,
             Request::Wait,
             Request::Processes,
         ]);

@@ -127,6 +127,8 @@ pub struct Server<'m> {
     /// When a container that was asked to stop is killed.
     deadline: Option<Instant>,
     paused: Option<Paused>,
+    /// The connection whose end ends the pause.
+    holder: Option<usize>,
 }
 
 impl<'m> Server<'m> {
@@ -152,6 +154,7 @@ impl<'m> Server<'m> {
             buffer: vec![0; DATA_LIMIT],
             deadline: None,
             paused: None,
+            holder: None,
         };
         server.watch(listener.as_fd(), Source::Listener, epoll::EventFlags::IN)?;
         server.listener = Some(listener);
@@ -301,6 +304,7 @@ impl<'m> Server<'m> {
     /// Whether there was something to let go on.
     fn resume_processes(&mut self) -> io::Result<bool> {
         let Some(paused) = self.paused.take() else { return Ok(false) };
+        self.holder = None;
         paused.resume();
         self.machine.show_paused(false)?;
         self.machine.report("unpause", &[]);
@@ -385,6 +389,11 @@ impl<'m> Server<'m> {
             }
             Request::Pause => {
                 let reply = self.pause_processes().map_or_else(Reply::Failed, |()| Reply::Done);
+                self.reply(number, &reply)
+            }
+            Request::Hold => {
+                let held = self.pause_processes().map(|()| self.holder = Some(number));
+                let reply = held.map_or_else(Reply::Failed, |()| Reply::Done);
                 self.reply(number, &reply)
             }
             Request::Unpause => {
@@ -484,6 +493,11 @@ impl<'m> Server<'m> {
     fn drop_connection(&mut self, number: usize) {
         let Some(connection) = self.connections.take(number) else { return };
         let _ = epoll::delete(&self.poll, &connection);
+        if self.holder == Some(number)
+            && let Err(error) = self.resume_processes()
+        {
+            tracing::debug!(%error, "not shown as going on");
+        }
         let Some(Attachment { session, streams }) = connection.attachment else { return };
         if let Some(session) = self.sessions.get(session) {
             session.viewers.retain(|viewer| *viewer != number);

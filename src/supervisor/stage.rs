@@ -1,9 +1,8 @@
 //! The life of a supervisor, from the paper to the last client.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -14,22 +13,22 @@ use super::protocol::{Failure, FailureKind, Reply};
 use super::report::Reporter;
 use super::server::{DEFAULT_WINDOW, Machine, Server, Settings, exit_of};
 use super::session::{Session, Wanted};
-use super::{files, joins, paper::Paper, removal};
-use crate::container::spec::{ExecSpec, MountKind, NetworkMode, OverlayChoice};
+use super::{files, joins, paper::Paper, removal, root};
+use crate::container::spec::{ExecSpec, MountKind, NetworkMode};
 use crate::container::store::{self, ALIVE, CHANGE, ContainerStore, PAUSED, Withdrawn};
 use crate::container::{ContainerRecord, Exit, StateFile};
 use crate::image::config::RunConfig;
 use crate::image::{Image, ImageStore};
 use crate::logs;
-use crate::overlay::{self, MappedRange};
-use crate::runtime::launch::{IdMapping, NamespaceChoice};
+use crate::overlay;
+use crate::runtime::launch::NamespaceChoice;
 use crate::runtime::{
     self, ContainerFiles, ExecRequest, HostFacts, Launch, LaunchError, PlanError, PlanInput,
 };
 use crate::runtime::{Started, Stdio};
 use crate::sys::file::Durability;
 use crate::sys::signal::{self, SignalFd, SignalSet};
-use crate::sys::{lock, memory, namespace, process, socket};
+use crate::sys::{lock, memory, process, socket};
 use crate::volume::VolumeStore;
 
 impl From<PlanError> for Failure {
@@ -206,7 +205,6 @@ impl Stage {
     }
 
     fn launch(&self, images: &ImageStore, image: Image) -> Result<Running, Failure> {
-        use rustix::mount::{MountPropagationFlags, mount_change};
         let (spec, id) = (&self.record.spec, &self.record.id);
         let host = HostFacts::gather().map_err(failed("looking at the machine"))?;
         let joins = joins::find(&self.paper.config, &self.store, spec)?;
@@ -230,29 +228,9 @@ impl Stage {
             network,
         })?;
 
-        namespace::unshare_mounts().map_err(failed("unsharing the mount namespace"))?;
-        // Nothing gets out, but what the host mounts arrives: volumes with `rslave` show it.
-        mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
-            .map_err(|e| failed("separating the mounts from the host's")(e.into()))?;
-        let target = self.directory.join("rootfs");
-        match DirBuilder::new().mode(0o700).create(&target) {
-            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(failed("making the root")(e)),
-            _ => {}
-        }
-        let view = images.layers.merged(&self.record.image.layers).map_err(|e| Failure::system(&e))?;
-        let plan = overlay::Plan {
-            view,
-            container: self.directory.clone(),
-            choice: self.overlay_choice()?,
-            uids: ranges(&host.uid_map),
-            gids: ranges(&host.gid_map),
-            unpacked_cache: self.paper.config.unpacked(),
-            volatile: spec.auto_remove,
-        };
-        let rootfs = overlay::mount(plan, &target).map_err(|e| Failure::system(&e))?;
+        let (rootfs, target) = root::mount(&self.paper.config, images, &self.record, &host)?;
         self.fill_volumes(images, &host)?;
         let throwaways = self.mount_throwaways()?;
-
         let wanted = Wanted {
             stdin: spec.stdin_open,
             output: true,
@@ -331,7 +309,7 @@ impl Stage {
             };
             let Some(filling) = volumes.begin_filling(name).map_err(told)? else { continue };
             let view = images.layers.merged(&self.record.image.layers).map_err(|e| Failure::system(&e))?;
-            let (uids, gids) = (ranges(&host.uid_map), ranges(&host.gid_map));
+            let (uids, gids) = (root::ranges(&host.uid_map), root::ranges(&host.gid_map));
             match overlay::fill(view, uids, gids, &mount.target, &filling.data) {
                 Ok(()) => filling.finish().map_err(told)?,
                 Err(error) => {
@@ -342,19 +320,6 @@ impl Stage {
             }
         }
         Ok(())
-    }
-
-    fn overlay_choice(&self) -> Result<OverlayChoice, Failure> {
-        if let Some(choice) = self.record.spec.overlay {
-            return Ok(choice);
-        }
-        match &self.paper.config.overlay {
-            None => Ok(OverlayChoice::Auto),
-            Some(word) => serde_json::from_value(word.as_str().into()).map_err(|_| {
-                let text = format!("overlay = {word:?} in config.toml: want auto, hybrid, full or unpacked");
-                Failure::new(FailureKind::Invalid, text)
-            }),
-        }
     }
 
     fn open_log(&self, image: &RunConfig) -> Result<Option<Box<dyn logs::Sink>>, Failure> {
@@ -505,8 +470,4 @@ impl Stage {
         })();
         result.map_err(failed("serving the container"))
     }
-}
-
-fn ranges(map: &[IdMapping]) -> Vec<MappedRange> {
-    map.iter().map(|m| MappedRange { inside: m.inside, count: m.count }).collect()
 }

@@ -16,7 +16,7 @@
 
 mod change;
 mod descriptors;
-mod place;
+pub mod place;
 mod tree;
 
 use std::ffi::OsStr;

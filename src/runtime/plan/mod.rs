@@ -344,7 +344,7 @@ fn kept(asked: Option<u32>, map: &[IdMapping]) -> u32 {
 }
 
 /// Maps of the container's user namespace; outside as U numbers.
-fn nested_maps(spec: &ContainerSpec, host: &HostFacts) -> (Vec<IdMapping>, Vec<IdMapping>) {
+pub fn nested_maps(spec: &ContainerSpec, host: &HostFacts) -> (Vec<IdMapping>, Vec<IdMapping>) {
     match &spec.user_namespace {
         UserNamespaceMode::Default => {
             let identity =

@@ -1,0 +1,218 @@
+//! A short-lived process in U that looks at one container's files, or copies some: for `diff`, `export`,
+//! `commit` and `cp`. The caller is not in U, and some of the files belong to ids that only U has.
+//!
+//! It gets its paper as descriptor 3, answers over 4, and reads or writes an archive on 5.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Seek, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Signal, set_parent_process_death_signal};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::client;
+use super::protocol::{Failure, FailureKind};
+use super::root::ranges;
+use crate::config::Config;
+use crate::container::store::{ContainerStore, ContainerView};
+use crate::container::{ContainerId, ContainerRecord, State};
+use crate::image::ImageStore;
+use crate::overlay::{Change, Owners, Written};
+use crate::runtime::plan::nested_maps;
+use crate::runtime::{HostFacts, userns};
+use crate::sys::{process, socket};
+
+/// Name (`argv[0]`) under which main dispatches here.
+pub const STAGE: &str = "coracle-errand";
+
+/// What an archive is written through.
+const BUFFER: usize = 1 << 20;
+/// Longest answer: the changes of a container that has touched some million names.
+const ANSWER_LIMIT: u32 = 1 << 30;
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Job {
+    /// Tells what differs from the image.
+    Changes,
+    /// Writes that as a layer.
+    Layer,
+    /// Writes the whole tree, without what is mounted in it.
+    Tree,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Paper {
+    config: Config,
+    id: ContainerId,
+    job: Job,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    Changes(Vec<Change>),
+    /// So many members are in the archive.
+    Written(u64),
+}
+
+/// One that is under way.
+pub struct Errand {
+    stream: UnixStream,
+}
+
+impl Errand {
+    /// Sends it off. `archive` is where an archive goes to.
+    pub fn start(
+        config: &Config,
+        view: &ContainerView,
+        job: Job,
+        archive: Option<BorrowedFd<'_>>,
+    ) -> Result<Errand, Failure> {
+        let paper = Paper { config: config.clone(), id: view.record.id.clone(), job };
+        (|| -> io::Result<Errand> {
+            let mut file = File::from(rustix::fs::memfd_create(STAGE, rustix::fs::MemfdFlags::CLOEXEC)?);
+            serde_json::to_writer(&file, &paper)?;
+            file.rewind()?;
+            let (ours, theirs) = socket::pair()?;
+            let null = File::options().read(true).write(true).open("/dev/null")?;
+            let inherited = [theirs.as_fd(), archive.unwrap_or(null.as_fd())];
+            let join = namespace(config, view);
+            let spawn = |join: Option<&OwnedFd>| {
+                userns::spawn_stage(STAGE, file.as_fd(), &inherited, join.map(|fd| fd.as_fd()))
+            };
+            match &join {
+                // It may have gone between the look and the joining.
+                Some(fd) => spawn(Some(fd)).or_else(|_| spawn(None)),
+                None => spawn(None),
+            }
+            .map_err(io::Error::other)?;
+            Ok(Errand { stream: ours })
+        })()
+        .map_err(|e| Failure::system(&e))
+    }
+
+    /// Waits for the answer.
+    pub fn finish(mut self) -> Result<Answer, Failure> {
+        receive(&mut self.stream)
+            .and_then(|answer| answer.ok_or_else(|| io::ErrorKind::UnexpectedEof.into()))
+            .unwrap_or_else(|_| {
+                let text = "the process that looks at the container's files was killed";
+                Err(Failure::new(FailureKind::System, text))
+            })
+    }
+}
+
+/// U as the container has it, or any that maps the same.
+fn namespace(config: &Config, view: &ContainerView) -> Option<OwnedFd> {
+    let own = match view.state {
+        State::Running { .. } => view.facts.socket.as_deref().and_then(client::namespace_behind),
+        _ => None,
+    };
+    own.or_else(|| client::find_namespace(&config.runtime))
+}
+
+/// A length and a JSON value.
+fn send(stream: &mut UnixStream, value: &impl Serialize) -> io::Result<()> {
+    let mut bytes = vec![0; 4];
+    serde_json::to_writer(&mut bytes, value)?;
+    let length = u32::try_from(bytes.len() - 4).map_err(io::Error::other)?;
+    bytes[..4].copy_from_slice(&length.to_le_bytes());
+    stream.write_all(&bytes)
+}
+
+/// `None` at the end.
+fn receive<T: DeserializeOwned>(stream: &mut UnixStream) -> io::Result<Option<T>> {
+    let mut length = [0; 4];
+    match stream.read_exact(&mut length) {
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        read => read?,
+    }
+    let length = u32::from_le_bytes(length);
+    if length > ANSWER_LIMIT {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let mut bytes = Vec::new();
+    stream.take(length.into()).read_to_end(&mut bytes)?;
+    Ok(Some(serde_json::from_slice(&bytes)?))
+}
+
+fn has_hung_up(stream: &UnixStream) -> io::Result<bool> {
+    let mut gone = [PollFd::new(stream, PollFlags::RDHUP)];
+    Ok(poll(&mut gone, Some(&Timespec::default()))? > 0)
+}
+
+/// Runs the stage.
+pub fn main() -> ! {
+    let ended = (|| -> io::Result<()> {
+        let paper: Paper = serde_json::from_reader(File::from(process::inherited(3)?))?;
+        let mut stream = UnixStream::from(process::inherited(4)?);
+        let archive = process::inherited(5)?;
+        // Nobody wants the rest when whoever asked is gone, by Ctrl-C say; or was before this.
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        if has_hung_up(&stream)? {
+            return Ok(());
+        }
+        send(&mut stream, &run(&paper, archive))
+    })();
+    // Whoever was to know has gone.
+    std::process::exit(i32::from(ended.is_err()))
+}
+
+fn run(paper: &Paper, archive: OwnedFd) -> Result<Answer, Failure> {
+    // One descriptor for every directory on the way down.
+    if let Ok((_, hard)) = process::limit(libc::RLIMIT_NOFILE) {
+        let _ = process::set_limit(libc::RLIMIT_NOFILE, hard, hard);
+    }
+    let record = record(paper)?;
+    let written = written(paper, &record)?;
+    match paper.job {
+        Job::Changes => {
+            let changes =
+                written.changes().map_err(|e| failed("reading what the container has written", &e))?;
+            Ok(Answer::Changes(changes))
+        }
+        Job::Layer => into_archive(archive, |output| written.write_layer(output)),
+        Job::Tree => into_archive(archive, |output| written.write_tree(output)),
+    }
+}
+
+fn failed(step: &str, error: &io::Error) -> Failure {
+    Failure::new(FailureKind::System, format!("{step}: {error}"))
+}
+
+fn into_archive(
+    archive: OwnedFd,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<u64>,
+) -> Result<Answer, Failure> {
+    let mut output = BufWriter::with_capacity(BUFFER, File::from(archive));
+    let written = write(&mut output).and_then(|members| output.flush().map(|()| members));
+    written.map(Answer::Written).map_err(|e| {
+        // Not to be tried again when it is dropped.
+        let _ = output.into_parts();
+        failed("writing the archive", &e)
+    })
+}
+
+fn record(paper: &Paper) -> Result<ContainerRecord, Failure> {
+    let store = ContainerStore::open(&paper.config);
+    let record = store.record(&paper.id).map_err(|e| Failure::system(&e))?;
+    record.ok_or_else(|| Failure::new(FailureKind::System, format!("No such container: {}", paper.id)))
+}
+
+fn written(paper: &Paper, record: &ContainerRecord) -> Result<Written, Failure> {
+    let host = HostFacts::gather().map_err(|e| failed("looking at the machine", &e))?;
+    let images = ImageStore::open(&paper.config);
+    let view = images.layers.merged(&record.image.layers).map_err(|e| Failure::system(&e))?;
+    let (uids, gids) = nested_maps(&record.spec, &host);
+    Written::open(
+        &paper.config.container(record.id.as_str()),
+        view,
+        ranges(&host.uid_map),
+        ranges(&host.gid_map),
+        Owners { uids, gids },
+    )
+    .map_err(|e| failed("opening what the container has written", &e))
+}

@@ -1,0 +1,68 @@
+//! Mounting a container's root: for its supervisor, and for an errand while it is stopped.
+
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+
+use rustix::mount::{MountPropagationFlags, mount_change};
+
+use super::protocol::{Failure, FailureKind};
+use crate::config::Config;
+use crate::container::ContainerRecord;
+use crate::container::spec::OverlayChoice;
+use crate::image::ImageStore;
+use crate::overlay::{self, MappedRange, Rootfs};
+use crate::runtime::HostFacts;
+use crate::runtime::launch::IdMapping;
+use crate::sys::namespace;
+
+/// Moves this process, which must have a single thread, into a mount namespace of its own and mounts the
+/// root there; also says where, for others: this process must not touch it (module `overlay`).
+pub fn mount(
+    config: &Config,
+    images: &ImageStore,
+    record: &ContainerRecord,
+    host: &HostFacts,
+) -> Result<(Rootfs, PathBuf), Failure> {
+    let failed = |step: &str, error: io::Error| Failure::new(FailureKind::System, format!("{step}: {error}"));
+    namespace::unshare_mounts().map_err(|e| failed("unsharing the mount namespace", e))?;
+    // What the host mounts later still arrives, so that binds with `rslave` show it.
+    mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
+        .map_err(|e| failed("separating the mounts from the host's", e.into()))?;
+    let directory = config.container(record.id.as_str());
+    let target = directory.join("rootfs");
+    match DirBuilder::new().mode(0o700).create(&target) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(failed("making the root", e)),
+        _ => {}
+    }
+    let plan = overlay::Plan {
+        view: images.layers.merged(&record.image.layers).map_err(|e| Failure::system(&e))?,
+        container: directory,
+        choice: overlay_choice(config, record)?,
+        uids: ranges(&host.uid_map),
+        gids: ranges(&host.gid_map),
+        unpacked_cache: config.unpacked(),
+        volatile: record.spec.auto_remove,
+    };
+    let root = overlay::mount(plan, &target).map_err(|e| Failure::system(&e))?;
+    Ok((root, target))
+}
+
+fn overlay_choice(config: &Config, record: &ContainerRecord) -> Result<OverlayChoice, Failure> {
+    if let Some(choice) = record.spec.overlay {
+        return Ok(choice);
+    }
+    match &config.overlay {
+        None => Ok(OverlayChoice::Auto),
+        Some(word) => serde_json::from_value(word.as_str().into()).map_err(|_| {
+            let text = format!("overlay = {word:?} in config.toml: want auto, hybrid, full or unpacked");
+            Failure::new(FailureKind::Invalid, text)
+        }),
+    }
+}
+
+/// What a map has ids for.
+pub fn ranges(map: &[IdMapping]) -> Vec<MappedRange> {
+    map.iter().map(|m| MappedRange { inside: m.inside, count: m.count }).collect()
+}
