@@ -11,6 +11,7 @@ pub mod engine; // the verbs, by noun; used by every door
 // keeping
 pub mod supervisor; // one process per container: console, log, exit status, the root file system
 // machines (they do not know each other)
+pub mod copy; // files as tar streams, out of a tree and into one
 pub mod logs; // log drivers: writer and reader of one format side by side
 pub mod overlay; // the root file system: FUSE overlay, kernel overlayfs on top of it, or unpacked
 pub mod runtime; // namespaces, mounts, capabilities, seccomp, init, exec

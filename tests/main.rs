@@ -5,6 +5,7 @@ mod harness;
 
 mod bare;
 mod commit;
+mod cp;
 mod diff;
 mod events;
 mod exec;

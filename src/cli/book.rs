@@ -3,7 +3,7 @@
 use super::help;
 use super::verb::Entry;
 use super::{
-    attach, commit, completion, create, df, diff, events, exec, exists, export, history, images, import,
+    attach, commit, completion, cp, create, df, diff, events, exec, exists, export, history, images, import,
     info, inspect, kill, load, logs, pause, port, prune, ps, pull, push, rename, restart, rm, rmi, run, save,
     start, stats, stop, tag, top, ui, verb, version, volume, wait,
 };
@@ -20,6 +20,7 @@ pub static ENTRIES: &[Entry] = &[
     Entry::of::<info::Info>(),
     Entry::of::<attach::Attach>(),
     Entry::of::<commit::Commit>(),
+    Entry::of::<cp::Cp>(),
     Entry::of::<create::Create>(),
     Entry::of::<events::Events>(),
     Entry::of::<diff::Diff>(),
@@ -81,7 +82,6 @@ const PLANNED: &[&str] = &[
     "compose",
     "config",
     "context",
-    "cp",
     "login",
     "logout",
     "manifest",
@@ -95,7 +95,6 @@ const PLANNED: &[&str] = &[
     "swarm",
     "trust",
     "update",
-    "container cp",
     "container update",
     "image build",
     "system dial-stdio",

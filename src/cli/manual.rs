@@ -17,11 +17,16 @@ fn man_page(entry: &'static Entry) -> (String, String) {
     let command = (entry.grammar)()
         .name(title.clone())
         .bin_name(title.clone())
-        .about(entry.about)
+        .about(first_line(entry.about))
+        .long_about(entry.about)
         .override_usage(format!("coracle {path} {}", entry.usage))
         .version(env!("CARGO_PKG_VERSION"))
         .arg(help);
     (format!("{title}.1"), rendered(command))
+}
+
+fn first_line(about: &'static str) -> &'static str {
+    about.lines().next().unwrap_or_default()
 }
 
 fn overview_page() -> (String, String) {
@@ -29,7 +34,7 @@ fn overview_page() -> (String, String) {
         .iter()
         .filter_map(|entry| {
             let name = entry.names.iter().find(|name| !name.contains(' '))?;
-            Some(format!("{name}: {}\n", entry.about))
+            Some(format!("{name}: {}\n", first_line(entry.about)))
         })
         .collect();
     let command = Command::new("coracle")

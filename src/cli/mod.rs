@@ -11,6 +11,7 @@ mod choice;
 mod client_config;
 mod commit;
 mod completion;
+mod cp;
 mod create;
 mod df;
 mod diff;

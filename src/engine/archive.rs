@@ -1,6 +1,6 @@
 //! Verbs on archives of images: what every door calls to load, save and import.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, Read, Write};
 
 use jiff::Timestamp;
 
@@ -123,6 +123,11 @@ impl Engine {
         self.image_did(&image, &id, &id, "import");
         Ok(image)
     }
+}
+
+/// An archive without its own compression.
+pub fn unpacked<'a>(archive: impl Read + Send + 'a) -> Result<Box<dyn BufRead + Send + 'a>> {
+    archive::unpacked(archive).map_err(archive_error)
 }
 
 fn archive_error(error: ArchiveError) -> Error {

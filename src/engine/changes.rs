@@ -1,7 +1,7 @@
 //! Verbs on what a container has written: diff, export, commit.
 
 use std::fs::File;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use jiff::Timestamp;
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -35,25 +35,25 @@ pub struct CommitOptions {
 }
 
 /// A container that stays as it is while it is looked at: one that does not run cannot be started.
-struct Held<'a> {
-    view: ContainerView,
-    _stopped: Option<ChangeLock<'a>>,
+pub(super) struct Held<'a> {
+    pub view: ContainerView,
+    pub stopped: Option<ChangeLock<'a>>,
 }
 
 impl Engine {
     /// What differs from the image, sorted by path.
     pub fn diff(&self, id: &ContainerId) -> Result<Vec<Change>> {
         let held = self.held(id)?;
-        match Errand::start(&self.config, &held.view, Job::Changes, None)?.finish()? {
+        match Errand::start(&self.config, &held.view, Job::Changes, None, None)?.answer()? {
             Answer::Changes(changes) => self.still_there(id).map(|()| changes),
-            Answer::Written(_) => Err(Error::new(Kind::System, "an answer to another question")),
+            _ => Err(Error::new(Kind::System, "an answer to another question")),
         }
     }
 
     /// Writes the container's whole tree as a tar, without what is mounted in it.
     pub fn export(&self, id: &ContainerId, archive: BorrowedFd<'_>) -> Result<()> {
         let held = self.held(id)?;
-        Errand::start(&self.config, &held.view, Job::Tree, Some(archive))?.finish()?;
+        Errand::start(&self.config, &held.view, Job::Tree, Some(archive), None)?.answer()?;
         self.still_there(id)
     }
 
@@ -80,11 +80,10 @@ impl Engine {
         let paused = if pause { self.hold_processes(id)? } else { None };
         let system = |error: rustix::io::Errno| Error::caused(Kind::System, "making a pipe", error);
         let (read, write) = pipe_with(PipeFlags::CLOEXEC).map_err(system)?;
-        let errand =
-            Errand::start(&self.config, &held.view, Job::Layer, Some(std::os::fd::AsFd::as_fd(&write)))?;
+        let mut errand = Errand::start(&self.config, &held.view, Job::Layer, Some(write.as_fd()), None)?;
         drop(write);
         let layer = commit::take_in(&self.images, File::from(read));
-        let answer = errand.finish();
+        let answer = errand.answer();
         drop(paused);
         match (layer, answer) {
             (Ok(layer), Ok(Answer::Written(members))) => {
@@ -100,10 +99,10 @@ impl Engine {
         }
     }
 
-    fn held(&self, id: &ContainerId) -> Result<Held<'_>> {
+    pub(super) fn held(&self, id: &ContainerId) -> Result<Held<'_>> {
         let stopped = self.stopped(id)?;
         let view = self.containers.view(id)?.ok_or_else(|| not_found(id))?;
-        Ok(Held { view, _stopped: stopped })
+        Ok(Held { view, stopped })
     }
 
     /// What was read of a container that was removed under way may be anything.

@@ -3,6 +3,7 @@
 pub mod archive;
 pub mod changes;
 pub mod container;
+pub mod copy;
 pub mod disk;
 pub mod error;
 pub mod events;

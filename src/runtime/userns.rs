@@ -262,7 +262,8 @@ fn map_with_helpers(pid: i32, ranges: &IdRanges) -> Result<(), String> {
     result
 }
 
-fn own_environment() -> Vec<CString> {
+/// This process's environment, for a stage.
+pub fn own_environment() -> Vec<CString> {
     let join = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         let mut line = name.into_vec();
         line.push(b'=');

@@ -3,10 +3,13 @@
 //!
 //! It gets its paper as descriptor 3, answers over 4, and reads or writes an archive on 5.
 
+mod copying;
+
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, set_parent_process_death_signal};
@@ -19,8 +22,9 @@ use super::root::ranges;
 use crate::config::Config;
 use crate::container::store::{ContainerStore, ContainerView};
 use crate::container::{ContainerId, ContainerRecord, State};
+use crate::copy::Facts;
 use crate::image::ImageStore;
-use crate::overlay::{Change, Owners, Written};
+use crate::overlay::{self, Change, Written};
 use crate::runtime::plan::nested_maps;
 use crate::runtime::{HostFacts, userns};
 use crate::sys::{process, socket};
@@ -42,6 +46,26 @@ pub enum Job {
     Layer,
     /// Writes the whole tree, without what is mounted in it.
     Tree,
+    /// Copies what it is asked for (`Request`), until nobody asks any more.
+    Copy,
+}
+
+/// What is asked of one that copies. Paths are the container's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// What a name is.
+    Facts { path: Vec<u8> },
+    /// Writes what is there to the archive, under another name.
+    Pack { path: Vec<u8>, as_name: Vec<u8> },
+    /// Makes in this directory what the archive has.
+    Unpack { directory: Vec<u8>, owners: Owners },
+}
+
+/// Whose the files are that are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Owners {
+    Root,
+    Archive,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -49,6 +73,10 @@ struct Paper {
     config: Config,
     id: ContainerId,
     job: Job,
+    /// The right to change a container that does not run came along.
+    stopped: bool,
+    /// Where the root of a container that does not run is mounted, for the one who is to copy.
+    root: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +84,9 @@ pub enum Answer {
     Changes(Vec<Change>),
     /// So many members are in the archive.
     Written(u64),
+    /// `None`: there is no such name.
+    Facts(Option<Facts>),
+    Done,
 }
 
 /// One that is under way.
@@ -64,21 +95,28 @@ pub struct Errand {
 }
 
 impl Errand {
-    /// Sends it off. `archive` is where an archive goes to.
+    /// Sends it off. `archive` is where an archive goes to or comes from; `stopped` the right to change a
+    /// container that does not run, without which nothing can be copied there.
     pub fn start(
         config: &Config,
         view: &ContainerView,
         job: Job,
         archive: Option<BorrowedFd<'_>>,
+        stopped: Option<BorrowedFd<'_>>,
     ) -> Result<Errand, Failure> {
-        let paper = Paper { config: config.clone(), id: view.record.id.clone(), job };
+        let paper = Paper {
+            config: config.clone(),
+            id: view.record.id.clone(),
+            job,
+            stopped: stopped.is_some(),
+            root: None,
+        };
         (|| -> io::Result<Errand> {
-            let mut file = File::from(rustix::fs::memfd_create(STAGE, rustix::fs::MemfdFlags::CLOEXEC)?);
-            serde_json::to_writer(&file, &paper)?;
-            file.rewind()?;
+            let file = paper_file(&paper)?;
             let (ours, theirs) = socket::pair()?;
             let null = File::options().read(true).write(true).open("/dev/null")?;
-            let inherited = [theirs.as_fd(), archive.unwrap_or(null.as_fd())];
+            let inherited =
+                [theirs.as_fd(), archive.unwrap_or(null.as_fd()), stopped.unwrap_or(null.as_fd())];
             let join = namespace(config, view);
             let spawn = |join: Option<&OwnedFd>| {
                 userns::spawn_stage(STAGE, file.as_fd(), &inherited, join.map(|fd| fd.as_fd()))
@@ -94,8 +132,17 @@ impl Errand {
         .map_err(|e| Failure::system(&e))
     }
 
+    /// Asks for something; the answer is `answer`'s to wait for.
+    pub fn ask(&mut self, request: &Request) -> Result<(), Failure> {
+        send(&mut self.stream, request).or_else(|error| match error.kind() {
+            // What it had to say before it went is still to be read.
+            io::ErrorKind::BrokenPipe => Ok(()),
+            _ => Err(Failure::system(&error)),
+        })
+    }
+
     /// Waits for the answer.
-    pub fn finish(mut self) -> Result<Answer, Failure> {
+    pub fn answer(&mut self) -> Result<Answer, Failure> {
         receive(&mut self.stream)
             .and_then(|answer| answer.ok_or_else(|| io::ErrorKind::UnexpectedEof.into()))
             .unwrap_or_else(|_| {
@@ -144,28 +191,48 @@ fn has_hung_up(stream: &UnixStream) -> io::Result<bool> {
     Ok(poll(&mut gone, Some(&Timespec::default()))? > 0)
 }
 
+fn paper_file(paper: &Paper) -> io::Result<File> {
+    let mut file = File::from(rustix::fs::memfd_create(STAGE, rustix::fs::MemfdFlags::CLOEXEC)?);
+    serde_json::to_writer(&file, paper)?;
+    file.rewind()?;
+    Ok(file)
+}
+
 /// Runs the stage.
 pub fn main() -> ! {
     let ended = (|| -> io::Result<()> {
         let paper: Paper = serde_json::from_reader(File::from(process::inherited(3)?))?;
         let mut stream = UnixStream::from(process::inherited(4)?);
         let archive = process::inherited(5)?;
-        // Nobody wants the rest when whoever asked is gone, by Ctrl-C say; or was before this.
-        set_parent_process_death_signal(Some(Signal::KILL))?;
-        if has_hung_up(&stream)? {
-            return Ok(());
+        if paper.job == Job::Copy {
+            return copying::run(&paper, stream, archive);
         }
+        end_with_parent(&stream)?;
         send(&mut stream, &run(&paper, archive))
     })();
     // Whoever was to know has gone.
     std::process::exit(i32::from(ended.is_err()))
 }
 
-fn run(paper: &Paper, archive: OwnedFd) -> Result<Answer, Failure> {
-    // One descriptor for every directory on the way down.
+/// Nobody wants the rest when whoever asked is gone, by Ctrl-C say; or was before this.
+fn end_with_parent(stream: &UnixStream) -> io::Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    match has_hung_up(stream)? {
+        true => Err(io::ErrorKind::BrokenPipe.into()),
+        false => Ok(()),
+    }
+}
+
+/// One descriptor for every directory on the way down.
+fn raise_limit() {
     if let Ok((_, hard)) = process::limit(libc::RLIMIT_NOFILE) {
+        // With fewer, a tree that is too deep is refused.
         let _ = process::set_limit(libc::RLIMIT_NOFILE, hard, hard);
     }
+}
+
+fn run(paper: &Paper, archive: OwnedFd) -> Result<Answer, Failure> {
+    raise_limit();
     let record = record(paper)?;
     let written = written(paper, &record)?;
     match paper.job {
@@ -175,7 +242,7 @@ fn run(paper: &Paper, archive: OwnedFd) -> Result<Answer, Failure> {
             Ok(Answer::Changes(changes))
         }
         Job::Layer => into_archive(archive, |output| written.write_layer(output)),
-        Job::Tree => into_archive(archive, |output| written.write_tree(output)),
+        Job::Tree | Job::Copy => into_archive(archive, |output| written.write_tree(output)),
     }
 }
 
@@ -212,7 +279,7 @@ fn written(paper: &Paper, record: &ContainerRecord) -> Result<Written, Failure> 
         view,
         ranges(&host.uid_map),
         ranges(&host.gid_map),
-        Owners { uids, gids },
+        overlay::Owners { uids, gids },
     )
     .map_err(|e| failed("opening what the container has written", &e))
 }

@@ -13,4 +13,5 @@ pub mod seccomp; // loading filters
 pub mod signal; // masks, signalfd, names and numbers
 pub mod socket; // unix sockets that carry descriptors
 pub mod terminal; // ptys, raw mode, window sizes
-pub mod tree; // removing directory trees
+pub mod tree;
+pub mod xattr; // removing directory trees

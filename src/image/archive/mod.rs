@@ -39,7 +39,7 @@ use crate::layer::{DiffId, Lease};
 
 use self::read::{Layer, Members};
 
-pub use self::read::{Packing, peek};
+pub use self::read::{Packing, peek, unpacked};
 pub use self::save::{Selected, save};
 
 /// Papers of an archive. Everything that is read into memory is of this name.

@@ -322,7 +322,7 @@ pub fn peek<R: Read + Send>(mut archive: R) -> io::Result<(Packing, impl Read + 
 }
 
 /// The archive without its own compression.
-fn unpacked<'a>(archive: impl Read + Send + 'a) -> Result<Box<dyn BufRead + Send + 'a>, ArchiveError> {
+pub fn unpacked<'a>(archive: impl Read + Send + 'a) -> Result<Box<dyn BufRead + Send + 'a>, ArchiveError> {
     let (packing, archive) = peek(archive).map_err(read_error)?;
     let mut archive = BufReader::with_capacity(BUFFER, archive);
     if archive.fill_buf().map_err(read_error)?.is_empty() {
