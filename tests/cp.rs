@@ -1,6 +1,7 @@
 //! `cp`.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
@@ -337,6 +338,8 @@ fn what_is_mounted_is_copied_to_and_from_and_read_only_is_refused() {
         c.fails(1, ["cp", "new", &at("/tmp/x")])
             .says("Error response from daemon: container rootfs is marked read-only");
     }
+    c.ok(["create", "--name", "idle", "--read-only", "--tmpfs", "/tmp", "busybox"]);
+    c.fails(1, ["cp", "new", "idle:/tmp/x"]).says("container rootfs is marked read-only");
     c.detached(&["--name", "scratch", "--tmpfs", "/scratch"], "exec sleep 600");
     c.ok(["cp", "new", "scratch:/scratch/"]);
     assert_eq!(c.ok(["exec", "scratch", "cat", "/scratch/new"]).text(), "new");
@@ -407,24 +410,33 @@ fn many_at_once_and_a_killed_one_leave_everything_in_order() {
         for copy in &mut copies {
             assert_eq!(copy.wait(), 0);
         }
-        // One that waits for its input for ever.
-        let mut forever = c.command(["cp", "-", "stopped:/"]);
-        let fifo = c.home().join("fifo");
-        crate::harness::command::tool("mkfifo", [&fifo]).success();
-        let writer = fs::File::options().read(true).write(true).open(&fifo).unwrap();
-        forever.stdin(fs::File::open(&fifo).unwrap());
-        let mut forever = forever.spawn().unwrap();
-        let errands = || {
-            let is_errand = |pid: &i32| {
-                fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(b"coracle-errand"))
+        for (state, processes) in [("stopped", 2), ("running", 1)] {
+            // One that waits for its input for ever, in the middle of a file.
+            let mut forever = c.command(["cp", "-", &format!("{state}:/")]);
+            let fifo = c.home().join(format!("fifo-{state}"));
+            crate::harness::command::tool("mkfifo", [&fifo]).success();
+            let mut writer = fs::File::options().read(true).write(true).open(&fifo).unwrap();
+            let cut = Tar::of([Entry::file("half", vec![7; 9000]).claims_size(1 << 20)]).unfinished();
+            writer.write_all(&cut).unwrap();
+            forever.stdin(fs::File::open(&fifo).unwrap());
+            let mut forever = forever.spawn().unwrap();
+            let errands = || {
+                let is_errand = |pid: &i32| {
+                    fs::read(format!("/proc/{pid}/cmdline"))
+                        .is_ok_and(|line| line.starts_with(b"coracle-errand"))
+                };
+                c.processes().into_iter().filter(is_errand).count()
             };
-            c.processes().iter().filter(|pid| is_errand(pid)).count()
-        };
-        eventually("the copy", || errands() == 2);
-        forever.kill().unwrap();
-        forever.wait().unwrap();
-        drop(writer);
-        eventually("the end of it", || errands() == 0);
+            eventually("the copy", || errands() == processes);
+            if state == "running" {
+                eventually("the half file", || c.ok(["diff", state]).text().contains("coracle-cp"));
+            }
+            forever.kill().unwrap();
+            forever.wait().unwrap();
+            eventually("the end of it", || errands() == 0);
+            drop(writer);
+        }
+        assert!(!c.ok(["diff", "running"]).text().contains("coracle-cp"), "{mode}");
         c.ok(["start", "-a", "stopped"]);
         let diff = c.ok(["diff", "stopped"]);
         assert_eq!(diff.lines(), ["A /f0", "A /f1", "A /f2", "A /f3"], "{mode}");

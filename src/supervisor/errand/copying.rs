@@ -18,8 +18,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::super::{joins, root};
 use super::{
-    Answer, BUFFER, Owners, Paper, Request, STAGE, end_with_parent, failed, paper_file, raise_limit, receive,
-    record, send,
+    Answer, BUFFER, Owners, Paper, Request, STAGE, failed, paper_file, raise_limit, receive, record, send,
 };
 use crate::container::ContainerRecord;
 use crate::container::spec::{MountKind, MountSpec};
@@ -32,7 +31,11 @@ use crate::supervisor::protocol::{Failure, FailureKind};
 use crate::sys::process::{Empowerment, Spawn, spawn};
 use crate::sys::{mount, namespace, process};
 
-/// What works for whoever asks.
+/// How long a copy that nobody waits for any more may take to clear up after itself.
+const CLEARING_UP: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
+
+/// What works for whoever asks. Killed clients end it by the end of the archive, not by a signal: what is
+/// half made is then removed.
 struct Copier {
     root: Root,
     record: ContainerRecord,
@@ -43,7 +46,6 @@ struct Copier {
 
 pub(super) fn run(paper: &Paper, stream: UnixStream, archive: OwnedFd) -> io::Result<()> {
     if paper.root.is_some() {
-        end_with_parent(&stream)?;
         return match Copier::in_mounted(paper) {
             Ok(copier) => copier.serve(stream, archive),
             Err(failure) => refuse(stream, &failure),
@@ -55,7 +57,6 @@ pub(super) fn run(paper: &Paper, stream: UnixStream, archive: OwnedFd) -> io::Re
             Err(failure) => refuse(stream, &failure),
         };
     }
-    end_with_parent(&stream)?;
     match Copier::in_running(paper) {
         Ok(Some(copier)) => copier.serve(stream, archive),
         Ok(None) => refuse(stream, &Failure::new(FailureKind::Conflict, "it does not run any more")),
@@ -107,18 +108,14 @@ fn mount_for_another(paper: &Paper, stream: &UnixStream, archive: OwnedFd) -> Re
     // The other end is to see the end of the archive.
     drop(archive);
     let mut events = [PollFd::new(&pidfd, PollFlags::IN), PollFd::new(stream, PollFlags::RDHUP)];
-    loop {
-        match poll(&mut events, None) {
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(failed("waiting for the copy", &errno.into())),
-            Ok(_) if !events[0].revents().is_empty() => break,
-            // Nobody asks for more; it may be in the middle of something.
-            Ok(_) => {
-                let _ = pidfd_send_signal(&pidfd, Signal::KILL);
-                let mut ended = [PollFd::new(&pidfd, PollFlags::IN)];
-                let _ = rustix::io::retry_on_intr(|| poll(&mut ended, None));
-                break;
-            }
+    rustix::io::retry_on_intr(|| poll(&mut events, None))
+        .map_err(|e| failed("waiting for the copy", &e.into()))?;
+    if events[0].revents().is_empty() {
+        // Nobody asks for more. The end of the archive ends what is under way, and it clears up after itself.
+        let mut ended = [PollFd::new(&pidfd, PollFlags::IN)];
+        if rustix::io::retry_on_intr(|| poll(&mut ended, Some(&CLEARING_UP))) == Ok(0) {
+            let _ = pidfd_send_signal(&pidfd, Signal::KILL);
+            let _ = rustix::io::retry_on_intr(|| poll(&mut ended, None));
         }
     }
     drop(rootfs);
@@ -298,6 +295,10 @@ impl Copier {
     fn check_writable(&self, path: &[u8], directory: &OwnedFd) -> Result<(), Failure> {
         let spec = &self.record.spec;
         let mounted = spec.mounts.iter().filter(|mount| {
+            // Nothing is there while it does not run.
+            if self.first.is_none() && matches!(mount.kind, MountKind::Tmpfs { .. }) {
+                return false;
+            }
             let target = copy::path::clean(mount.target.as_os_str().as_encoded_bytes());
             path.strip_prefix(&target[..]).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
         });
