@@ -457,3 +457,22 @@ fn a_container_that_ends_meanwhile_is_one_that_does_not_run() {
     }
     assert_eq!(read(c.home().join("out")), "x");
 }
+
+#[test]
+fn volumes_of_a_stopped_container_are_written_and_read() {
+    let c = Coracle::busybox();
+    let file = c.file("mine/f", "content\n");
+    let mine = file.parent().expect("it has one").to_owned();
+    let over = format!("{}:/over:O", mine.display());
+    c.ok(["create", "--name", "box", "-v", "db:/d", "-v", &over, "busybox", "cat", "/d/f"]);
+    let source = file.to_str().expect("UTF-8");
+    c.ok(["cp", source, "box:/d/f"]);
+    assert_eq!(c.ok(["start", "-a", "box"]).line(), "content");
+    assert_eq!(c.sh(&["-v", "db:/x"], "cat /x/f").line(), "content");
+    let back = c.home().join("back");
+    c.ok(["cp", "box:/d/f", back.to_str().expect("UTF-8")]);
+    assert_eq!(std::fs::read_to_string(back).expect("it was copied"), "content\n");
+    // What is under an overlay stays as it is.
+    c.output(["cp", source, "box:/over/g"]);
+    assert_eq!(std::fs::read_dir(mine).expect("it is there").count(), 1);
+}

@@ -15,6 +15,7 @@ use crate::container::spec::Propagation;
 use crate::sys::mount::{self, Propagate};
 use crate::sys::namespace::{self, lookup};
 use crate::sys::process::{Empowerment, Pending, Spawn, SpawnError, spawn};
+use crate::volume;
 
 /// What the new process gets as its streams.
 #[derive(Debug)]
@@ -415,22 +416,8 @@ fn open_volume(
     target: &Path,
     read_only: bool,
 ) -> Result<OwnedFd, Failure> {
-    use rustix::fs::{Mode, OFlags, ResolveFlags};
     let tree = || -> io::Result<OwnedFd> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = rustix::fs::open(source, flags, Mode::empty())?;
-        let directory = match subpath {
-            None => directory,
-            // Containers may have put links there (CVE-2024-23651).
-            Some(below) => rustix::fs::openat2(
-                &directory,
-                below,
-                flags,
-                Mode::empty(),
-                ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS,
-            )?,
-        };
-        let tree = mount::clone_tree(directory.as_fd(), Path::new(""), true)?;
+        let tree = volume::tree(source, subpath)?;
         mount::set_propagation(tree.as_fd(), Propagate::Private, true)?;
         if read_only {
             mount::set_attributes(tree.as_fd(), libc::MOUNT_ATTR_RDONLY, 0, true)?;

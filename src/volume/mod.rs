@@ -20,14 +20,17 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use rustix::fs::{Mode, OFlags, ResolveFlags};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::sys::file::{self, Durability, unique_name};
+use crate::sys::mount;
 use crate::sys::tree::{Removal, remove_tree};
 
 const VERSION: u32 = 1;
@@ -260,6 +263,21 @@ impl VolumeStore {
 /// `<root>/<name>/_data`
 pub fn data_in(root: &Path, name: &str) -> PathBuf {
     root.join(name).join("_data")
+}
+
+/// What lies in `data`, or at `subpath` in there, as a detached tree of mounts.
+pub fn tree(data: &Path, subpath: Option<&Path>) -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = rustix::fs::open(data, flags, Mode::empty())?;
+    let directory = match subpath {
+        None => directory,
+        // Containers may have put links there (CVE-2024-23651).
+        Some(below) => {
+            let inside = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+            rustix::fs::openat2(&directory, below, flags, Mode::empty(), inside)?
+        }
+    };
+    mount::clone_tree(directory.as_fd(), Path::new(""), true)
 }
 
 /// A volume without content, about to be given some; others that want to give it some wait.

@@ -30,6 +30,7 @@ use crate::runtime::{HostFacts, userns};
 use crate::supervisor::protocol::{Failure, FailureKind};
 use crate::sys::process::{Empowerment, Spawn, spawn};
 use crate::sys::{mount, namespace, process};
+use crate::volume;
 
 /// How long a copy that nobody waits for any more may take to clear up after itself.
 const CLEARING_UP: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
@@ -148,7 +149,9 @@ impl Copier {
         .map_err(|e| failed("separating the mounts", &e.into()))?;
         let root = open_root(target).map_err(|e| failed("opening the root", &e))?;
         let copier = Copier::new(root, record, None)?;
-        copier.bind().map_err(|e| failed("mounting what the container has mounted", &e))?;
+        copier
+            .bind(&paper.config.volumes())
+            .map_err(|e| failed("mounting what the container has mounted", &e))?;
         Ok(copier)
     }
 
@@ -160,19 +163,27 @@ impl Copier {
         Ok(Copier { root: Root::new(root), record, ids: Ids { uids, gids }, first })
     }
 
-    /// Mounts the directories and files of the host that the container has, the outer ones first. One
+    /// Mounts the directories and files of the host and the volumes that the container has, the outer ones first. One
     /// that cannot be mounted is what the next start will tell.
-    fn bind(&self) -> io::Result<()> {
+    fn bind(&self, volumes: &Path) -> io::Result<()> {
         let mut mounts: Vec<&MountSpec> = self.record.spec.mounts.iter().collect();
         mounts.sort_by_key(|mount| mount.target.components().count());
         for wish in mounts {
-            let MountKind::Bind { source, recursive, .. } = &wish.kind else { continue };
-            let Ok(tree) = mount::clone_path(source, *recursive) else { continue };
+            let tree = match &wish.kind {
+                // What is written over these would be thrown away.
+                _ if wish.overlay => continue,
+                MountKind::Bind { source, recursive, .. } => mount::clone_path(source, *recursive),
+                MountKind::Volume { name, subpath, .. } => {
+                    volume::tree(&volume::data_in(volumes, name), subpath.as_deref())
+                }
+                MountKind::Tmpfs { .. } => continue,
+            };
+            let Ok(tree) = tree else { continue };
             let kind = FileType::from_raw_mode(rustix::fs::fstat(&tree)?.st_mode);
             let target = wish.target.as_os_str().as_encoded_bytes();
             let Some(place) = self.place_to_mount(target, kind == FileType::Directory) else { continue };
             if wish.read_only {
-                mount::set_attributes(tree.as_fd(), libc::MOUNT_ATTR_RDONLY, 0, *recursive)?;
+                mount::set_attributes(tree.as_fd(), libc::MOUNT_ATTR_RDONLY, 0, true)?;
             }
             mount::attach(tree.as_fd(), Path::new(&format!("/proc/self/fd/{}", place.as_raw_fd())))?;
         }
