@@ -69,9 +69,11 @@ complete -c coracle -n "__fish_coracle_needs_command" -f -a "stop" -d 'Stop one 
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "top" -d 'Display the running processes of a container'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "unpause" -d 'Unpause all processes within one or more containers'
+complete -c coracle -n "__fish_coracle_needs_command" -f -a "update" -d 'Update configuration of one or more containers'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "completion" -d 'Generate the autocompletion script for bash, fish, powershell or zsh'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "container" -d 'Manage containers'
+complete -c coracle -n "__fish_coracle_needs_command" -f -a "healthcheck" -d 'Manage health checks'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "image" -d 'Manage images'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "system" -d 'Manage coracle'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "volume" -d 'Manage volumes'
@@ -91,6 +93,13 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l entrypoint -d 'O
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s e -l env -d 'Set environment variables' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l env-file -d 'Read in a file of environment variables' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l group-add -d 'Add additional groups to join' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-cmd -d 'Command to run to check health' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-interval -d 'Time between running the check (ms|s|m|h)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-on-failure -d 'What to do with a container that becomes unhealthy (none|kill|restart|stop)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-retries -d 'Consecutive failures needed to report unhealthy' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-start-interval -d 'Time between running the check during the start period (ms|s|m|h)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-start-period -d 'Start period for the container to initialize before starting health-retries countdown (ms|s|m|h)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-timeout -d 'Maximum time to allow one check to run (ms|s|m|h)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s h -l hostname -d 'Container host name' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l ipc -d 'IPC mode to use' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s l -l label -d 'Set meta data on a container' -r
@@ -140,12 +149,6 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l device-write-bps
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l device-write-iops -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l expose -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l gpus -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-cmd -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-interval -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-retries -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-start-interval -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-start-period -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-timeout -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l io-maxbandwidth -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l io-maxiops -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l ip -r
@@ -246,6 +249,13 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l entrypoint -d
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s e -l env -d 'Set environment variables' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l env-file -d 'Read in a file of environment variables' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l group-add -d 'Add additional groups to join' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-cmd -d 'Command to run to check health' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-interval -d 'Time between running the check (ms|s|m|h)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-on-failure -d 'What to do with a container that becomes unhealthy (none|kill|restart|stop)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-retries -d 'Consecutive failures needed to report unhealthy' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-start-interval -d 'Time between running the check during the start period (ms|s|m|h)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-start-period -d 'Start period for the container to initialize before starting health-retries countdown (ms|s|m|h)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-timeout -d 'Maximum time to allow one check to run (ms|s|m|h)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s h -l hostname -d 'Container host name' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l ipc -d 'IPC mode to use' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s l -l label -d 'Set meta data on a container' -r
@@ -295,12 +305,6 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l device-write-
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l device-write-iops -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l expose -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l gpus -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-cmd -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-interval -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-retries -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-start-interval -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-start-period -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-timeout -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l io-maxbandwidth -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l io-maxiops -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l ip -r
@@ -404,39 +408,54 @@ complete -c coracle -n "__fish_coracle_using_subcommand stop" -s l -l latest -d 
 complete -c coracle -n "__fish_coracle_using_subcommand top" -s l -l latest -d 'Act on the container created last'
 complete -c coracle -n "__fish_coracle_using_subcommand unpause" -s a -l all -d 'Act on all paused containers'
 complete -c coracle -n "__fish_coracle_using_subcommand unpause" -s l -l latest -d 'Act on the container created last'
+complete -c coracle -n "__fish_coracle_using_subcommand update" -l restart -d 'Restart policy to apply when a container exits' -r
+complete -c coracle -n "__fish_coracle_using_subcommand update" -l blkio-weight -r
+complete -c coracle -n "__fish_coracle_using_subcommand update" -l cpu-period -r
+complete -c coracle -n "__fish_coracle_using_subcommand update" -l cpu-quota -r
+complete -c coracle -n "__fish_coracle_using_subcommand update" -l cpu-rt-period -r
+complete -c coracle -n "__fish_coracle_using_subcommand update" -l cpu-rt-runtime -r
+complete -c coracle -n "__fish_coracle_using_subcommand update" -s c -l cpu-shares -r
+complete -c coracle -n "__fish_coracle_using_subcommand update" -l cpus -r
+complete -c coracle -n "__fish_coracle_using_subcommand update" -l cpuset-cpus -r
+complete -c coracle -n "__fish_coracle_using_subcommand update" -l cpuset-mems -r
+complete -c coracle -n "__fish_coracle_using_subcommand update" -s m -l memory -r
+complete -c coracle -n "__fish_coracle_using_subcommand update" -l memory-reservation -r
+complete -c coracle -n "__fish_coracle_using_subcommand update" -l memory-swap -r
+complete -c coracle -n "__fish_coracle_using_subcommand update" -l pids-limit -r
 complete -c coracle -n "__fish_coracle_using_subcommand wait" -l condition -d 'Wait for one of these states: created, running, paused, stopped, exited' -r
 complete -c coracle -n "__fish_coracle_using_subcommand wait" -s i -l interval -d 'How often to look for a condition that nothing tells of (a duration, or milliseconds)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand wait" -l exit-first-match -d 'Return as soon as one of the containers is there, and print its exit code alone'
 complete -c coracle -n "__fish_coracle_using_subcommand wait" -l ignore -d 'Print -1 for a container that does not exist'
 complete -c coracle -n "__fish_coracle_using_subcommand wait" -s l -l latest -d 'Act on the container created last'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "run" -d 'Create and run a new container from an image'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "exec" -d 'Execute a command in a running container'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "ls" -d 'List containers'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "list" -d 'List containers'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "ps" -d 'List containers'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "attach" -d 'Attach local standard input, output, and error streams to a running container'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "commit" -d 'Create a new image from a container\'s changes'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "cp" -d 'Copy files/folders between a container and the local filesystem  Use \'-\' as the source to read a tar archive from stdin and extract it to a directory destination in a container. Use \'-\' as the destination to stream a tar archive of a container source to stdout.'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "create" -d 'Create a new container'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "diff" -d 'Inspect changes to files or directories on a container\'s filesystem'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "export" -d 'Export a container\'s filesystem as a tar archive'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "inspect" -d 'Display detailed information on one or more containers'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "exists" -d 'Check if a container exists (status 0: yes, 1: no, 125: something went wrong)'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "prune" -d 'Remove all stopped containers'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "kill" -d 'Kill one or more running containers'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "logs" -d 'Fetch the logs of a container'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "pause" -d 'Pause all processes within one or more containers'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "port" -d 'List port mappings or a specific mapping for the container'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "rename" -d 'Rename a container'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "restart" -d 'Restart one or more containers'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "rm" -d 'Remove one or more containers'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "remove" -d 'Remove one or more containers'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "start" -d 'Start one or more stopped containers'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "stats" -d 'Display a live stream of container(s) resource usage statistics'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "stop" -d 'Stop one or more running containers'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "top" -d 'Display the running processes of a container'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "unpause" -d 'Unpause all processes within one or more containers'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause wait" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "run" -d 'Create and run a new container from an image'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "exec" -d 'Execute a command in a running container'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "ls" -d 'List containers'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "list" -d 'List containers'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "ps" -d 'List containers'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "attach" -d 'Attach local standard input, output, and error streams to a running container'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "commit" -d 'Create a new image from a container\'s changes'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "cp" -d 'Copy files/folders between a container and the local filesystem  Use \'-\' as the source to read a tar archive from stdin and extract it to a directory destination in a container. Use \'-\' as the destination to stream a tar archive of a container source to stdout.'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "create" -d 'Create a new container'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "diff" -d 'Inspect changes to files or directories on a container\'s filesystem'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "export" -d 'Export a container\'s filesystem as a tar archive'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "inspect" -d 'Display detailed information on one or more containers'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "exists" -d 'Check if a container exists (status 0: yes, 1: no, 125: something went wrong)'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "prune" -d 'Remove all stopped containers'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "kill" -d 'Kill one or more running containers'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "logs" -d 'Fetch the logs of a container'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "pause" -d 'Pause all processes within one or more containers'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "port" -d 'List port mappings or a specific mapping for the container'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "rename" -d 'Rename a container'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "restart" -d 'Restart one or more containers'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "rm" -d 'Remove one or more containers'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "remove" -d 'Remove one or more containers'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "start" -d 'Start one or more stopped containers'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "stats" -d 'Display a live stream of container(s) resource usage statistics'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "stop" -d 'Stop one or more running containers'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "top" -d 'Display the running processes of a container'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "unpause" -d 'Unpause all processes within one or more containers'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "update" -d 'Update configuration of one or more containers'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export inspect exists prune kill logs pause port rename restart rm remove start stats stop top unpause update wait" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l add-host -d 'Add a custom host-to-IP mapping (host:ip)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l annotation -d 'Add an annotation to the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s a -l attach -d 'Attach to STDIN, STDOUT or STDERR' -r
@@ -453,6 +472,13 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s e -l env -d 'Set environment variables' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l env-file -d 'Read in a file of environment variables' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l group-add -d 'Add additional groups to join' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-cmd -d 'Command to run to check health' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-interval -d 'Time between running the check (ms|s|m|h)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-on-failure -d 'What to do with a container that becomes unhealthy (none|kill|restart|stop)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-retries -d 'Consecutive failures needed to report unhealthy' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-start-interval -d 'Time between running the check during the start period (ms|s|m|h)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-start-period -d 'Start period for the container to initialize before starting health-retries countdown (ms|s|m|h)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-timeout -d 'Maximum time to allow one check to run (ms|s|m|h)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s h -l hostname -d 'Container host name' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l ipc -d 'IPC mode to use' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s l -l label -d 'Set meta data on a container' -r
@@ -502,12 +528,6 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l device-write-iops -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l expose -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l gpus -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-cmd -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-interval -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-retries -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-start-interval -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-start-period -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-timeout -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l io-maxbandwidth -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l io-maxiops -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l ip -r
@@ -607,6 +627,13 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s e -l env -d 'Set environment variables' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l env-file -d 'Read in a file of environment variables' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l group-add -d 'Add additional groups to join' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-cmd -d 'Command to run to check health' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-interval -d 'Time between running the check (ms|s|m|h)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-on-failure -d 'What to do with a container that becomes unhealthy (none|kill|restart|stop)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-retries -d 'Consecutive failures needed to report unhealthy' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-start-interval -d 'Time between running the check during the start period (ms|s|m|h)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-start-period -d 'Start period for the container to initialize before starting health-retries countdown (ms|s|m|h)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-timeout -d 'Maximum time to allow one check to run (ms|s|m|h)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s h -l hostname -d 'Container host name' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l ipc -d 'IPC mode to use' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s l -l label -d 'Set meta data on a container' -r
@@ -656,12 +683,6 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l device-write-iops -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l expose -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l gpus -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-cmd -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-interval -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-retries -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-start-interval -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-start-period -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-timeout -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l io-maxbandwidth -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l io-maxiops -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l ip -r
@@ -749,11 +770,27 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from top" -s l -l latest -d 'Act on the container created last'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from unpause" -s a -l all -d 'Act on all paused containers'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from unpause" -s l -l latest -d 'Act on the container created last'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l restart -d 'Restart policy to apply when a container exits' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l blkio-weight -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l cpu-period -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l cpu-quota -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l cpu-rt-period -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l cpu-rt-runtime -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -s c -l cpu-shares -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l cpus -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l cpuset-cpus -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l cpuset-mems -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -s m -l memory -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l memory-reservation -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l memory-swap -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l pids-limit -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from wait" -l condition -d 'Wait for one of these states: created, running, paused, stopped, exited' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from wait" -s i -l interval -d 'How often to look for a condition that nothing tells of (a duration, or milliseconds)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from wait" -l exit-first-match -d 'Return as soon as one of the containers is there, and print its exit code alone'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from wait" -l ignore -d 'Print -1 for a container that does not exist'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from wait" -s l -l latest -d 'Act on the container created last'
+complete -c coracle -n "__fish_coracle_using_subcommand healthcheck; and not __fish_seen_subcommand_from run" -f -a "run" -d 'Run the health check of a container now'
+complete -c coracle -n "__fish_coracle_using_subcommand healthcheck; and __fish_seen_subcommand_from run" -l ignore-result -d 'Exit with status 0 whatever comes of the check'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag" -f -a "pull" -d 'Download an image from a registry'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag" -f -a "push" -d 'Upload an image to a registry'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag" -f -a "ls" -d 'List images'

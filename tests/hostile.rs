@@ -306,6 +306,35 @@ fn a_container_that_fills_the_disk_keeps_its_exit_status() {
     assert_eq!(output.lines(), ["run 7", "box Exited (7)", "7", "box", "rm 0", "again"], "{output}");
 }
 
+#[test]
+fn a_full_disk_stops_no_restart_and_shows_no_health_of_before() {
+    need!("unshare");
+    let c = Coracle::new();
+    let image = c.file("image.tar", ImageBuilder::busybox().docker_archive(&["busybox"]));
+    let output = on_a_small_disk(
+        &c,
+        &format!(
+            "$coracle load -q -i '{image}' > /dev/null
+             until_it_is() {{ until [ \"$($coracle inspect -f \"$2\" $1)\" = \"$3\" ]; do sleep 0.05; done; }}
+             $coracle run -d --name again --restart on-failure:2 busybox \
+                sh -c 'cat /dev/zero > /fill; exit 7' > /dev/null
+             until_it_is again '{{{{.State.Status}}}}' exited
+             $coracle inspect -f '{{{{.State.ExitCode}}}} {{{{.RestartCount}}}} {{{{.State.Error}}}}' again
+             $coracle rm again
+             $coracle run -d --name sick --health-cmd true --health-interval 50ms busybox \
+                sh -c 'until test -e /go; do sleep 0.02; done; cat /dev/zero > /fill; exec sleep 600' > /dev/null
+             until_it_is sick '{{{{.State.Health.Status}}}}' healthy
+             $coracle exec sick touch /go
+             until_it_is sick '{{{{.State.Health.Status}}}}' starting; echo unknown
+             $coracle exec sick rm /fill
+             until_it_is sick '{{{{.State.Health.Status}}}}' healthy
+             $coracle rm -f sick",
+            image = image.display(),
+        ),
+    );
+    assert_eq!(output.lines(), ["7 2 ", "again", "unknown", "sick"], "{output}");
+}
+
 /// What a script prints whose `$coracle` has its store (`$root`) on a file system of 16 MB.
 pub fn on_a_small_disk(c: &Coracle, script: &str) -> Output {
     std::fs::create_dir_all(c.root()).expect("a directory for the store");

@@ -228,7 +228,6 @@ fn wait_takes_conditions() {
     assert_eq!((ended.line().as_str(), ended.wait()), ("3", 0));
     // Met already.
     assert_eq!(c.ok(["wait", "--condition", "running,exited", "box"]).line(), "3");
-    c.fails(125, ["wait", "--condition", "healthy", "box"]).says("health checks are not there yet");
     c.fails(125, ["wait", "--condition", "sideways", "box"]).says("invalid condition \"sideways\"");
     c.fails(125, ["wait", "--interval", "soon", "box"]).says("invalid");
 }

@@ -33,11 +33,15 @@ impl Verb for Attach {
     fn run(self, context: &Context) -> Result<u8> {
         let engine = context.engine()?;
         let view = choice::one(&engine, &self.container, self.latest)?;
-        if !matches!(view.state, State::Running { .. }) {
+        if !view.state.is_up() {
             return Err(Failure::new("You cannot attach to a stopped container, start it first"));
         }
-        if matches!(view.state, State::Running { paused: true, .. }) {
+        if view.state.is_paused() {
             return Err(Failure::new("You cannot attach to a paused container, unpause it first"));
+        }
+        if matches!(view.state, State::Restarting { .. }) {
+            let text = "You cannot attach to a restarting container, wait until it is running";
+            return Err(Failure::new(text));
         }
         let spec = &view.record.spec;
         let stdin = !self.no_stdin && spec.stdin_open;

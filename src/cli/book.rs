@@ -3,9 +3,9 @@
 use super::help;
 use super::verb::Entry;
 use super::{
-    attach, commit, completion, cp, create, df, diff, events, exec, exists, export, history, images, import,
-    info, inspect, kill, load, logs, pause, port, prune, ps, pull, push, rename, restart, rm, rmi, run, save,
-    start, stats, stop, tag, top, ui, verb, version, volume, wait,
+    attach, commit, completion, cp, create, df, diff, events, exec, exists, export, healthcheck, history,
+    images, import, info, inspect, kill, load, logs, pause, port, prune, ps, pull, push, rename, restart, rm,
+    rmi, run, save, start, stats, stop, tag, top, ui, update, verb, version, volume, wait,
 };
 
 /// In the order of the overview.
@@ -25,6 +25,7 @@ pub static ENTRIES: &[Entry] = &[
     Entry::of::<events::Events>(),
     Entry::of::<diff::Diff>(),
     Entry::of::<export::Export>(),
+    Entry::of::<healthcheck::HealthcheckRun>(),
     Entry::of::<history::History>(),
     Entry::of::<import::Import>(),
     Entry::of::<inspect::Inspect>(),
@@ -52,6 +53,7 @@ pub static ENTRIES: &[Entry] = &[
     Entry::of::<tag::Tag>(),
     Entry::of::<top::Top>(),
     Entry::of::<pause::Unpause>(),
+    Entry::of::<update::Update>(),
     Entry::of::<wait::Wait>(),
     Entry::of::<volume::VolumeCreate>(),
     Entry::of::<exists::VolumeExists>(),
@@ -68,6 +70,7 @@ const COMMON: &[&str] = &["run", "exec", "ps", "pull", "push", "images", "versio
 /// Groups and what they are for.
 pub const GROUPS: &[(&str, &str)] = &[
     ("container", "Manage containers"),
+    ("healthcheck", "Manage health checks"),
     ("image", "Manage images"),
     ("system", "Manage coracle"),
     ("volume", "Manage volumes"),
@@ -94,8 +97,6 @@ const PLANNED: &[&str] = &[
     "stack",
     "swarm",
     "trust",
-    "update",
-    "container update",
     "image build",
     "system dial-stdio",
     "volume update",

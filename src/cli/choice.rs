@@ -67,7 +67,7 @@ fn latest(engine: &Engine) -> Result<ContainerView> {
 }
 
 pub fn is_running(state: &State) -> bool {
-    matches!(state, State::Running { .. })
+    state.is_up()
 }
 
 pub fn is_paused(state: &State) -> bool {

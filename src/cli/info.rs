@@ -8,7 +8,6 @@ use super::ui;
 use super::ui::template::{Unknown, Value};
 use super::ui::units::binary_size;
 use super::verb::{Context, Verb};
-use crate::container::State;
 use crate::engine::Engine;
 use crate::engine::system::Facts;
 use crate::logs;
@@ -55,9 +54,8 @@ struct Counts {
 impl Counts {
     fn of(engine: &Engine) -> Result<Counts> {
         let views = engine.list()?;
-        let up = views.iter().filter(|view| matches!(view.state, State::Running { .. })).count();
-        let paused =
-            views.iter().filter(|view| matches!(view.state, State::Running { paused: true, .. })).count();
+        let up = views.iter().filter(|view| view.state.is_up()).count();
+        let paused = views.iter().filter(|view| view.state.is_paused()).count();
         Ok(Counts { running: up - paused, paused, stopped: views.len() - up, images: engine.images()?.len() })
     }
 

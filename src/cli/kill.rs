@@ -32,7 +32,7 @@ impl Verb for Kill {
         let choice = Choice { names: &self.containers, all: self.all, latest: self.latest, ignore: false };
         choice.each(&engine, is_running, |name, view| {
             let id = &view.record.id;
-            if !is_running(&view.state) {
+            if !view.state.is_up() {
                 let text = format!("cannot kill container: {name}: container {id} is not running");
                 return Err(Error::new(Kind::Conflict, text));
             }

@@ -11,6 +11,7 @@ use super::ui::template::{Value, quote};
 use super::ui::time::{ago, human_duration, local, since};
 use super::ui::units::{go_int, human_size};
 use super::verb::{Context, Verb};
+use crate::container::health::HealthStatus;
 use crate::container::spec::{MountKind, NetworkMode};
 use crate::container::{ContainerRecord, State};
 use crate::digest::Digest;
@@ -188,7 +189,7 @@ impl Ps {
 /// Of equals the newest comes first, as without a key.
 fn sort(views: &mut [ContainerView], key: SortKey, configs: &Configs) {
     let started = |view: &ContainerView| match &view.state {
-        State::Running { started, .. } => Some(*started),
+        State::Running { started, .. } | State::Restarting { started, .. } => Some(*started),
         State::Exited { started, .. } => *started,
         State::Created => None,
     };
@@ -258,6 +259,13 @@ impl<'a> Check<'a> {
                 )));
             }
         }
+        for health in filters.values("health") {
+            if !["none", "starting", "healthy", "unhealthy"].contains(&health.as_str()) {
+                return Err(Failure::new(format!(
+                    "Error response from daemon: invalid filter 'health={health}'"
+                )));
+            }
+        }
         let exited: Result<Vec<i64>> = filters
             .values("exited")
             .iter()
@@ -302,7 +310,7 @@ impl<'a> Check<'a> {
             && self.filters.any("volume", mounted)
             && self.has_labels(record)
             && self.filters.any("ancestor", |name| self.descends(view, name))
-            && self.filters.any("health", |state| state == "none")
+            && self.filters.any("health", |state| state == health_word(view))
             && self.filters.any("isolation", |kind| kind == "default")
             && self.filters.any("is-task", |truth| truth == "false")
             && !self.filters.has("publish")
@@ -339,19 +347,32 @@ pub fn state_word(state: &State) -> &'static str {
         State::Created => "created",
         State::Running { paused: true, .. } => "paused",
         State::Running { .. } => "running",
+        State::Restarting { .. } => "restarting",
         State::Exited { .. } => "exited",
     }
 }
 
 /// `Up 5 minutes`, `Exited (0) 2 hours ago`, `Created`.
-fn status(state: &State) -> String {
+fn status(state: &State, health: Option<HealthStatus>) -> String {
     match state {
         State::Created => "Created".to_owned(),
         State::Running { started, paused, .. } => {
-            format!("Up {}{}", human_duration(since(*started)), if *paused { " (Paused)" } else { "" })
+            let more = match health {
+                _ if *paused => " (Paused)",
+                None => "",
+                Some(HealthStatus::Starting) => " (health: starting)",
+                Some(HealthStatus::Healthy) => " (healthy)",
+                Some(HealthStatus::Unhealthy) => " (unhealthy)",
+            };
+            format!("Up {}{more}", human_duration(since(*started)))
         }
+        State::Restarting { exit, .. } => format!("Restarting ({}) {}", exit.code, ago(exit.finished)),
         State::Exited { exit, .. } => format!("Exited ({}) {}", exit.code, ago(exit.finished)),
     }
+}
+
+fn health_word(view: &ContainerView) -> &'static str {
+    view.health.as_ref().map_or("none", |health| health.status.word())
 }
 
 pub fn network_name(mode: &NetworkMode) -> &'static str {
@@ -409,7 +430,7 @@ fn describe(
     let mut fields = row(vec![
         ("Command", quote(&command)),
         ("CreatedAt", local(record.created)),
-        ("HealthStatus", String::new()),
+        ("HealthStatus", view.health.as_ref().map_or("", |health| health.status.word()).to_owned()),
         ("ID", id.to_owned()),
         ("Image", image.to_owned()),
         ("Labels", joined.join(",")),
@@ -422,7 +443,7 @@ fn describe(
         ("RunningFor", ago(record.created)),
         ("Size", size.unwrap_or_else(|| "0B".to_owned())),
         ("State", state_word(&view.state).to_owned()),
-        ("Status", status(&view.state)),
+        ("Status", status(&view.state, view.health.as_ref().map(|health| health.status))),
     ]);
     fields.push(("Label".to_owned(), label_method(labels)));
     Value::fields(fields)
@@ -446,10 +467,22 @@ mod tests {
     fn states_have_dockers_words() {
         let ago = |seconds| Timestamp::now() - SignedDuration::from_secs(seconds);
         let exit = Exit { code: 137, signal: Some(9), oom_killed: false, finished: ago(7200), error: None };
+        let told = status;
+        let status = |state: &State| told(state, None);
         assert_eq!(status(&State::Created), "Created");
         let running = |paused| State::Running { started: ago(65), pid: 1, paused };
         assert_eq!(status(&running(false)), "Up About a minute");
         assert_eq!(status(&running(true)), "Up About a minute (Paused)");
+        for (health, text) in [
+            (HealthStatus::Starting, "Up About a minute (health: starting)"),
+            (HealthStatus::Healthy, "Up About a minute (healthy)"),
+            (HealthStatus::Unhealthy, "Up About a minute (unhealthy)"),
+        ] {
+            assert_eq!(told(&running(false), Some(health)), text);
+        }
+        assert_eq!(told(&running(true), Some(HealthStatus::Healthy)), "Up About a minute (Paused)");
+        let restarting = State::Restarting { started: ago(7203), exit: exit.clone() };
+        assert_eq!(status(&restarting), "Restarting (137) 2 hours ago");
         assert_eq!(status(&State::Exited { started: None, exit }), "Exited (137) 2 hours ago");
     }
 }

@@ -64,7 +64,7 @@ impl Start {
         let spec = &view.record.spec;
         let stdin = self.interactive && spec.stdin_open;
         let options = attachment(context, spec.tty, stdin, true, self.detach_keys.as_deref())?;
-        let attached = if is_running(&view.state) {
+        let attached = if view.state.is_up() {
             engine.attach(&view.record.id, &options)?
         } else {
             engine.start_attached(&view.record.id, &options)?

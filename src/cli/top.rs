@@ -7,7 +7,6 @@ use super::failure::{Failure, Result};
 use super::ui;
 use super::ui::table;
 use super::verb::{Context, Verb};
-use crate::container::State;
 
 #[derive(Debug, clap::Args)]
 pub struct Top {
@@ -29,7 +28,7 @@ impl Verb for Top {
         let engine = context.engine()?;
         let view = choice::one(&engine, &self.container, self.latest)?;
         let id = &view.record.id;
-        if !matches!(view.state, State::Running { .. }) {
+        if !view.state.is_up() {
             return Err(Failure::new(format!("Error response from daemon: container {id} is not running")));
         }
         let pids = engine.processes(id)?;

@@ -85,7 +85,8 @@ fn condition(text: &str) -> Result<Condition, String> {
         "running" => Ok(Condition::Running),
         "paused" => Ok(Condition::Paused),
         "stopped" | "exited" => Ok(Condition::Exited),
-        "healthy" | "unhealthy" => Err("health checks are not there yet".to_owned()),
+        "healthy" => Ok(Condition::Healthy),
+        "unhealthy" => Ok(Condition::Unhealthy),
         "pausing" | "stopping" | "removing" => {
             Err(format!("no container is ever seen as {text}: the step is too short to have a name"))
         }
@@ -110,7 +111,8 @@ mod tests {
         assert_eq!(condition("stopped"), Ok(Condition::Exited));
         assert_eq!(condition("configured"), Ok(Condition::Created));
         assert_eq!(condition("sideways"), Err("invalid condition \"sideways\"".to_owned()));
-        assert!(condition("healthy").is_err() && condition("").is_err());
+        assert_eq!(condition("healthy"), Ok(Condition::Healthy));
+        assert!(condition("").is_err());
     }
 
     #[test]

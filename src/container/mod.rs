@@ -1,6 +1,7 @@
-//! What a container is: the wish (`spec`), the record of it (`record`), what happened (`state`), its
+//! What a container is: the wish (`spec`), the record of it (`record`), what happened (`state`), its health, its
 //! names, and how all that lies on disk (`store`).
 
+pub mod health;
 pub mod id;
 pub mod names;
 pub mod record;

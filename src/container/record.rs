@@ -1,5 +1,5 @@
 //! The record: id, name, spec and the image pinned by digest. Written by `create`, changed only by
-//! `rename` (and `update`, later), under the container's record lock. What happened to the container
+//! `rename` and `update`, under the container's record lock. What happened to the container
 //! since is in `state`.
 
 use serde::{Deserialize, Serialize};

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::ContainerName;
+use super::health::{HealthAction, HealthCheck};
 use crate::image::platform::Platform;
 
 /// What a door asks for. `image` stays exactly as the user typed it (Docker shows it that way).
@@ -69,6 +70,10 @@ pub struct ContainerSpec {
     /// Seconds between the stop signal and KILL; 10 when unset, negative waits for ever.
     pub stop_timeout: Option<i64>,
     pub auto_remove: bool,
+    pub restart: RestartPolicy,
+    /// Comes before the image's, field by field.
+    pub health: Option<HealthCheck>,
+    pub on_unhealthy: HealthAction,
     pub overlay: Option<OverlayChoice>,
     pub log: LogSpec,
 }
@@ -81,6 +86,40 @@ impl ContainerSpec {
             _ => None,
         });
         names.collect()
+    }
+}
+
+/// Whether a container that has ended runs again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "kebab-case")]
+pub enum RestartPolicy {
+    #[default]
+    No,
+    Always,
+    /// As `Always`; but one that a user has stopped is not started when the machine comes up.
+    UnlessStopped,
+    /// When it fails, so many times at most; 0 for no limit.
+    OnFailure {
+        retries: u32,
+    },
+}
+
+impl RestartPolicy {
+    /// Docker's name of it.
+    pub fn name(self) -> &'static str {
+        match self {
+            RestartPolicy::No => "no",
+            RestartPolicy::Always => "always",
+            RestartPolicy::UnlessStopped => "unless-stopped",
+            RestartPolicy::OnFailure { .. } => "on-failure",
+        }
+    }
+
+    pub fn retries(self) -> u32 {
+        match self {
+            RestartPolicy::OnFailure { retries } => retries,
+            _ => 0,
+        }
     }
 }
 

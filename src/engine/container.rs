@@ -1,4 +1,4 @@
-//! Verbs on containers: create, start, attach, exec, stop, kill, wait, remove, rename, find, list, logs.
+//! Verbs on containers: create, start, attach, exec, stop, kill, wait, remove, rename, update, find, list, logs.
 //!
 //! What is asked of a running container goes through its supervisor's socket, never by a pid. Whoever
 //! changes a stopped one holds its `CHANGE` lock (`container::store`); `start` hands that lock to the
@@ -10,7 +10,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::container::spec::{AttachStreams, LogSpec, MountKind};
+use crate::container::health::{HealthAction, HealthCheck, HealthStatus};
+use crate::container::spec::{AttachStreams, LogSpec, MountKind, RestartPolicy};
 use crate::container::store::{Change, StoreError};
 use crate::container::{
     ContainerId, ContainerName, ContainerRecord, ContainerSpec, Exit, State, names, record,
@@ -62,18 +63,24 @@ pub enum Condition {
     /// Met too by one that was started meanwhile and has ended already.
     Running,
     Paused,
-    /// Has ended; one that never ran is waited for.
+    /// Has ended, perhaps to run again; one that never ran is waited for.
     Exited,
+    /// The last of its health checks says so.
+    Healthy,
+    Unhealthy,
 }
 
 impl Condition {
-    fn is_met(self, state: &State, was_started: bool) -> bool {
-        match (self, state) {
+    fn is_met(self, view: &ContainerView, was_started: bool) -> bool {
+        let is_judged = |status| view.health.as_ref().is_some_and(|health| health.status == status);
+        match (self, &view.state) {
+            (Condition::Healthy, State::Running { .. }) => is_judged(HealthStatus::Healthy),
+            (Condition::Unhealthy, State::Running { .. }) => is_judged(HealthStatus::Unhealthy),
             (Condition::Created, State::Created) => true,
             (Condition::Running, State::Running { paused, .. }) => !paused,
             (Condition::Running, State::Exited { .. }) => was_started,
             (Condition::Paused, State::Running { paused, .. }) => *paused,
-            (Condition::Exited, State::Exited { .. }) => true,
+            (Condition::Exited, State::Exited { .. } | State::Restarting { .. }) => true,
             _ => false,
         }
     }
@@ -184,6 +191,19 @@ fn not_running(id: &ContainerId) -> Error {
     Error::new(Kind::Conflict, format!("container {id} is not running"))
 }
 
+/// What needs a process to talk to has to wait between two runs.
+fn check_runs(view: &ContainerView) -> Result<()> {
+    let id = &view.record.id;
+    match view.state {
+        State::Running { .. } => Ok(()),
+        State::Restarting { .. } => {
+            let text = format!("Container {id} is restarting, wait until the container is running");
+            Err(Error::new(Kind::Conflict, text))
+        }
+        State::Created | State::Exited { .. } => Err(not_running(id)),
+    }
+}
+
 /// What came of starting.
 enum Start {
     Running(Client),
@@ -222,11 +242,13 @@ impl Engine {
         runtime::plan::check(&spec)?;
         check_log(&spec.log)?;
         check_sources(&spec)?;
+        check_health_wish(&spec)?;
         self.collect_leftovers();
         // Until the record is on disk the image must not go.
         let _held = self.images.hold().map_err(image_error)?;
         let image = self.images.find(&spec.image).map_err(image_error)?;
         check_command(&spec, &image.config)?;
+        check_health_action(&spec, &image.config)?;
         let mut volumes = self.hold_volumes(&spec, &image.config.config)?;
         self.complete_mounts(&mut spec, &image.config.config)?;
         let record = ContainerRecord {
@@ -340,7 +362,7 @@ impl Engine {
             drop(change);
             let view = self.containers.view(id)?.ok_or_else(|| not_found(id))?;
             let patience = match view.state {
-                State::Running { .. } => return Ok(None),
+                State::Running { .. } | State::Restarting { .. } => return Ok(None),
                 State::Exited { .. } => UNMOUNTING,
                 State::Created => BETWEEN_STATES,
             };
@@ -356,6 +378,9 @@ impl Engine {
         let view = self.containers.view(id)?.ok_or_else(|| not_found(id))?;
         let stopped =
             || Error::new(Kind::Conflict, "You cannot attach to a stopped container, start it first");
+        if view.state.is_up() {
+            check_runs(&view)?;
+        }
         let mut client = self.connect(&view)?.ok_or_else(stopped)?;
         let streams = options.streams(view.record.spec.stdin_open);
         let front = options.front(streams, view.record.spec.tty, true)?;
@@ -377,8 +402,9 @@ impl Engine {
     /// Runs a further process in a running container.
     pub fn exec(&self, id: &ContainerId, spec: ExecSpec, options: &AttachOptions) -> Result<Attached> {
         let view = self.containers.view(id)?.ok_or_else(|| not_found(id))?;
+        check_runs(&view)?;
         let mut client = self.connect(&view)?.ok_or_else(|| not_running(id))?;
-        if matches!(view.state, State::Running { paused: true, .. }) {
+        if view.state.is_paused() {
             let text = format!("container {id} is paused, unpause the container before exec");
             return Err(Error::new(Kind::Conflict, text));
         }
@@ -402,7 +428,7 @@ impl Engine {
     /// A conversation with the supervisor of a running container; `None` when it does not run.
     fn connect(&self, view: &ContainerView) -> Result<Option<Client>> {
         let id = &view.record.id;
-        if !matches!(view.state, State::Running { .. }) {
+        if !view.state.is_up() {
             return Ok(None);
         }
         let socket = view.facts.socket.clone().unwrap_or_else(|| self.config.socket(id.as_str()));
@@ -410,7 +436,7 @@ impl Engine {
         loop {
             match Client::connect(&socket) {
                 Ok(client) => return Ok(Some(client)),
-                Err(_) if !self.is_running(id)? => return Ok(None),
+                Err(_) if !self.is_up(id)? => return Ok(None),
                 Err(error) if Instant::now() > deadline => {
                     let text = format!("reaching the supervisor of container {id} at {}", socket.display());
                     return Err(Error::caused(Kind::Unavailable, text, error));
@@ -420,9 +446,8 @@ impl Engine {
         }
     }
 
-    fn is_running(&self, id: &ContainerId) -> Result<bool> {
-        let view = self.containers.view(id)?;
-        Ok(view.is_some_and(|view| matches!(view.state, State::Running { .. })))
+    fn is_up(&self, id: &ContainerId) -> Result<bool> {
+        Ok(self.containers.view(id)?.is_some_and(|view| view.state.is_up()))
     }
 
     /// As `connect`, for a container of which only the id is known.
@@ -443,9 +468,11 @@ impl Engine {
         };
         let timeout = timeout.or(spec.stop_timeout).unwrap_or(10);
         let ended = (|| -> std::result::Result<bool, ClientError> {
-            client.send(&Request::Wait)?;
             let deaf = deaf_by_youth(&view.state, signal);
+            // In this order: a run that ends in between is then the last one. Who comes too late to wait hears
+            // the connection end.
             client.send(&Request::Signal(signal))?;
+            client.send(&Request::Wait)?;
             let patience = match u64::try_from(timeout) {
                 Ok(seconds) => Some(Duration::from_secs(seconds)),
                 Err(_) => None,
@@ -519,7 +546,9 @@ impl Engine {
 
     /// Stops every process of it where it stands.
     pub fn pause(&self, id: &ContainerId) -> Result<()> {
-        let mut client = self.reach(id)?.ok_or_else(|| not_running(id))?;
+        let view = self.containers.view(id)?.ok_or_else(|| not_found(id))?;
+        check_runs(&view)?;
+        let mut client = self.connect(&view)?.ok_or_else(|| not_running(id))?;
         match client.ask(&Request::Pause) {
             Ok(_) => Ok(()),
             Err(ClientError::Ended) => Err(not_running(id)),
@@ -542,7 +571,7 @@ impl Engine {
         }
     }
 
-    /// Blocks until it is not running; its exit status.
+    /// Blocks until its run has ended, or the next one where it waits for that; the exit status.
     pub fn wait(&self, id: &ContainerId) -> Result<Exit> {
         if let Some(mut client) = self.reach(id)? {
             client.send(&Request::Wait)?;
@@ -567,9 +596,11 @@ impl Engine {
         loop {
             let view = self.containers.view(id)?.ok_or_else(|| not_found(id))?;
             let was_started = view.facts.starts > *starts.get_or_insert(view.facts.starts);
-            if let Some(met) = conditions.iter().find(|c| c.is_met(&view.state, was_started)) {
+            if let Some(met) = conditions.iter().find(|c| c.is_met(&view, was_started)) {
                 return match (met, view.state) {
-                    (Condition::Exited, State::Exited { exit, .. }) => Ok(Some(exit)),
+                    (Condition::Exited, State::Exited { exit, .. } | State::Restarting { exit, .. }) => {
+                        Ok(Some(exit))
+                    }
                     _ => Ok(None),
                 };
             }
@@ -588,7 +619,7 @@ impl Engine {
             // Asked before looking: what it wrote while it lived is then seen after.
             let alive = self.containers.is_alive(id);
             let view = self.containers.view(id)?.ok_or_else(|| not_found(id))?;
-            if let State::Exited { exit, .. } = view.state {
+            if let State::Exited { exit, .. } | State::Restarting { exit, .. } = view.state {
                 return Ok(exit);
             }
             if !alive || Instant::now() > deadline {
@@ -616,14 +647,17 @@ impl Engine {
             if !force {
                 let why = match view.state {
                     State::Running { paused: true, .. } => "container is paused and must be unpaused first",
+                    State::Restarting { .. } => {
+                        "container is restarting: stop the container before removing or force remove"
+                    }
                     _ => "container is running: stop the container before removing or force remove",
                 };
                 let text = format!("cannot remove container \"/{}\": {why}", view.record.name);
                 return Err(Error::new(Kind::Conflict, text));
             }
             if let Some(mut client) = self.connect(&view)? {
-                client.send(&Request::Wait)?;
                 client.send(&Request::Signal(libc::SIGKILL))?;
+                client.send(&Request::Wait)?;
                 match wait_for_exit(&mut client, Some(AFTER_KILL)) {
                     Ok(Some(_)) | Err(ClientError::Ended) => {}
                     Ok(None) => {
@@ -678,6 +712,26 @@ impl Engine {
         Ok(())
     }
 
+    /// Says what is to happen when its runs end; a container that is up follows from the next end on.
+    pub fn update_restart(&self, id: &ContainerId, policy: RestartPolicy) -> Result<()> {
+        // Held until the supervisor knows: of two updates the later one counts for both.
+        let change = self.containers.change(id)?.ok_or_else(|| not_found(id))?;
+        let view = self.containers.view(id)?.ok_or_else(|| not_found(id))?;
+        if view.record.spec.auto_remove && policy != RestartPolicy::No {
+            let text = format!(
+                "Cannot update container {id}: Restart policy cannot be updated because AutoRemove is enabled for the container"
+            );
+            return Err(Error::new(Kind::Conflict, text));
+        }
+        change.set_restart(policy)?;
+        let Some(mut client) = self.connect(&view)? else { return Ok(()) };
+        match client.ask(&Request::Restart(policy)) {
+            // It has just ended: the next start reads the record.
+            Ok(_) | Err(ClientError::Ended) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Finds by full id, name (with or without `/`), or unique id prefix, in that order.
     pub fn find(&self, name: &str) -> Result<ContainerView> {
         let view = self.containers.find(name)?;
@@ -705,15 +759,33 @@ impl Engine {
         Ok(views
             .map(|view| InUse {
                 container: view.record.id.to_string(),
-                running: matches!(view.state, State::Running { .. }),
+                running: view.state.is_up(),
                 image: view.record.image,
             })
             .collect())
     }
 
+    /// Runs the container's health check now: whether it passed, and where the container's health stands.
+    pub fn check_health(&self, id: &ContainerId) -> Result<(bool, HealthStatus)> {
+        let view = self.containers.view(id)?.ok_or_else(|| not_found(id))?;
+        check_runs(&view)?;
+        if view.health.is_none() {
+            let text = format!("container {id} has no defined healthcheck");
+            return Err(Error::new(Kind::InvalidParameter, text));
+        }
+        let mut client = self.connect(&view)?.ok_or_else(|| not_running(id))?;
+        match client.ask(&Request::CheckHealth) {
+            Ok(Reply::Health { passed, status }) => Ok((passed, status)),
+            Ok(_) | Err(ClientError::Ended) => Err(not_running(id)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Host pids of the processes inside.
     pub fn processes(&self, id: &ContainerId) -> Result<Vec<i32>> {
-        let mut client = self.reach(id)?.ok_or_else(|| not_running(id))?;
+        let view = self.containers.view(id)?.ok_or_else(|| not_found(id))?;
+        check_runs(&view)?;
+        let mut client = self.connect(&view)?.ok_or_else(|| not_running(id))?;
         match client.ask(&Request::Processes) {
             Ok(Reply::Processes(pids)) => Ok(pids),
             Ok(_) | Err(ClientError::Ended) => Err(not_running(id)),
@@ -744,7 +816,7 @@ impl Engine {
     }
 
     /// Hands every stored entry that `query` asks for to `to`, oldest first; with `query.follow` until the
-    /// container ends. An error of `to` (a closed pipe) ends the reading and is no failure.
+    /// container's run ends. An error of `to` (a closed pipe) ends the reading and is no failure.
     pub fn logs(&self, id: &ContainerId, query: &logs::Query, to: &mut dyn logs::Receiver) -> Result<()> {
         let record = self.containers.record(id)?.ok_or_else(|| not_found(id))?;
         let driver = &record.spec.log.driver;
@@ -753,9 +825,16 @@ impl Engine {
             return Err(Error::new(Kind::NotImplemented, text));
         }
         let mut guarded = Guarded { to, stopped: false };
-        let ended =
-            || matches!(self.containers.view(id), Ok(Some(v)) if matches!(v.state, State::Exited { .. }));
-        let alive = || self.containers.is_alive(id) && !ended();
+        // As with Docker, following ends with the run, though there may be another.
+        let this_run = self.containers.view(id)?.ok_or_else(|| not_found(id))?.facts.starts;
+        let runs = || {
+            let view = self.containers.view(id).ok().flatten();
+            view.is_none_or(|view| {
+                let same = view.facts.starts.max(1) == this_run.max(1);
+                same && matches!(view.state, State::Created | State::Running { .. })
+            })
+        };
+        let alive = || self.containers.is_alive(id) && runs();
         match logs::read(driver, &self.log_path(id), query, &alive, &mut guarded) {
             Err(error) if !guarded.stopped => {
                 Err(Error::caused(Kind::System, format!("reading the log of container {id}"), error))
@@ -874,6 +953,37 @@ fn check_sources(spec: &ContainerSpec) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Docker's shortest duration, in nanoseconds.
+const SHORTEST: i64 = 1_000_000;
+
+fn check_health_wish(spec: &ContainerSpec) -> Result<()> {
+    let Some(check) = &spec.health else { return Ok(()) };
+    let refused = |text: String| Err(Error::new(Kind::InvalidParameter, text));
+    for (name, nanoseconds) in [
+        ("Interval", check.interval),
+        ("Timeout", check.timeout),
+        ("StartPeriod", check.start_period),
+        ("StartInterval", check.start_interval),
+    ] {
+        if nanoseconds != 0 && nanoseconds < SHORTEST {
+            return refused(format!("{name} in Healthcheck cannot be less than 1ms"));
+        }
+    }
+    if check.retries < 0 {
+        return refused("Retries in Healthcheck cannot be negative".to_owned());
+    }
+    Ok(())
+}
+
+fn check_health_action(spec: &ContainerSpec, image: &ImageConfig) -> Result<()> {
+    let check = HealthCheck::effective(spec.health.as_ref(), image.config.healthcheck.as_ref());
+    if spec.on_unhealthy == HealthAction::None || check.is_some_and(|check| check.argv(None).is_some()) {
+        return Ok(());
+    }
+    let text = format!("cannot set on-failure action to {} without a health check", spec.on_unhealthy.word());
+    Err(Error::new(Kind::InvalidParameter, text))
 }
 
 fn check_command(spec: &ContainerSpec, image: &ImageConfig) -> Result<()> {

@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::container::State;
 use crate::digest::Digest;
 use crate::engine::container::ContainerView;
 use crate::engine::volume::Volume;
@@ -49,7 +48,7 @@ pub struct VolumeUsage {
 impl ContainerUsage {
     /// Paused ones too; any other could go.
     pub fn is_running(&self) -> bool {
-        matches!(self.view.state, State::Running { .. })
+        self.view.state.is_up()
     }
 }
 

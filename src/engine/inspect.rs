@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use crate::container::health::{HealthAction, HealthCheck};
 use crate::container::spec::{
     Asked, MountKind, MountSpec, NamespaceMode, NetworkMode, OverlayChoice, Propagation, SeccompChoice,
     UserNamespaceMode,
@@ -30,6 +31,7 @@ pub struct Effective {
     pub user: String,
     pub workdir: String,
     pub stop_signal: Option<String>,
+    pub health: Option<HealthCheck>,
 }
 
 impl Effective {
@@ -62,6 +64,7 @@ impl Effective {
             user: spec.user.clone().unwrap_or_else(|| image.user.clone()),
             workdir: workdir.unwrap_or_else(|| image.working_dir.clone()),
             stop_signal: spec.stop_signal.clone().or_else(|| image.stop_signal.clone()),
+            health: HealthCheck::effective(spec.health.as_ref(), image.healthcheck.as_ref()),
         }
     }
 
@@ -116,7 +119,7 @@ fn container(view: &ContainerView, image: &RunConfig, directory: &Path, log: &st
         "HostsPath": path("hosts"),
         "LogPath": log,
         "Name": format!("/{}", record.name),
-        "RestartCount": 0,
+        "RestartCount": view.facts.restarts,
         "Driver": driver,
         "Platform": spec.platform.as_ref().map_or("linux", |platform| platform.os.as_str()),
         "MountLabel": "",
@@ -155,8 +158,11 @@ fn state(view: &ContainerView) -> Value {
     let (status, pid, started, finished) = match &view.state {
         State::Created => ("created", 0, never(), never()),
         State::Running { started, pid, paused } => {
-            let finished = view.facts.exit.as_ref().map_or_else(never, |exit| exit.finished.to_string());
+            let finished = view.facts.finished_before.as_ref().map_or_else(never, ToString::to_string);
             (if *paused { "paused" } else { "running" }, *pid, started.to_string(), finished)
+        }
+        State::Restarting { started, exit } => {
+            ("restarting", 0, started.to_string(), exit.finished.to_string())
         }
         State::Exited { started, exit } => {
             let started = started.as_ref().map_or_else(never, ToString::to_string);
@@ -165,15 +171,15 @@ fn state(view: &ContainerView) -> Value {
     };
     // A container that never came to run keeps why; Docker calls it created, with the error's status.
     let exit = match &view.state {
-        State::Exited { exit, .. } => Some(exit),
+        State::Exited { exit, .. } | State::Restarting { exit, .. } => Some(exit),
         State::Created => view.facts.exit.as_ref(),
         State::Running { .. } => None,
     };
-    json!({
+    let mut value = json!({
         "Status": status,
-        "Running": matches!(view.state, State::Running { .. }),
+        "Running": view.state.is_up(),
         "Paused": status == "paused",
-        "Restarting": false,
+        "Restarting": status == "restarting",
         "OOMKilled": exit.is_some_and(|exit| exit.oom_killed),
         "Dead": false,
         "Pid": pid,
@@ -181,7 +187,16 @@ fn state(view: &ContainerView) -> Value {
         "Error": exit.and_then(|exit| exit.error.clone()).unwrap_or_default(),
         "StartedAt": started,
         "FinishedAt": finished,
-    })
+    });
+    if let (Some(health), Value::Object(object)) = (&view.health, &mut value) {
+        let health = json!({
+            "Status": health.status,
+            "FailingStreak": health.failing_streak,
+            "Log": health.log,
+        });
+        object.insert("Health".to_owned(), health);
+    }
+    value
 }
 
 /// `null` for an empty list, as Go marshals nil slices.
@@ -263,7 +278,7 @@ fn host_config(spec: &ContainerSpec) -> Value {
         },
         "NetworkMode": network_mode(&spec.network),
         "PortBindings": {},
-        "RestartPolicy": { "Name": "no", "MaximumRetryCount": 0 },
+        "RestartPolicy": { "Name": spec.restart.name(), "MaximumRetryCount": spec.restart.retries() },
         "AutoRemove": spec.auto_remove,
         "VolumeDriver": "",
         "VolumesFrom": list(&spec.volumes_from),
@@ -505,7 +520,9 @@ fn config(record: &ContainerRecord, image: &RunConfig, effective: &Effective) ->
             }
         };
         optional("ExposedPorts", image.exposed_ports.as_ref().map(|ports| json!(ports)));
-        optional("Healthcheck", image.healthcheck.clone());
+        optional("Healthcheck", effective.health.as_ref().map(|check| json!(check)));
+        let action = Some(spec.on_unhealthy).filter(|action| *action != HealthAction::None);
+        optional("HealthcheckOnFailureAction", action.map(|action| json!(action)));
         optional("StopSignal", effective.stop_signal.as_ref().map(|signal| json!(signal)));
         optional("StopTimeout", spec.stop_timeout.map(|seconds| json!(seconds)));
         optional("Shell", image.shell.as_ref().map(|shell| json!(shell)));

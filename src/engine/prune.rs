@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use crate::container::{ContainerId, State};
+use crate::container::ContainerId;
 use crate::digest::Digest;
 use crate::engine::{Engine, Kind, Result};
 use crate::events;
@@ -55,9 +55,7 @@ impl Engine {
         let mut pruned = Pruned { removed: Vec::new(), reclaimed: 0 };
         for view in self.list()? {
             let (id, record) = (&view.record.id, &view.record);
-            if matches!(view.state, State::Running { .. })
-                || !condition.holds(Some(record.created), &record.spec.labels)
-            {
+            if view.state.is_up() || !condition.holds(Some(record.created), &record.spec.labels) {
                 continue;
             }
             let written = self.written_size(id)?;

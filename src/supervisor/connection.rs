@@ -27,6 +27,8 @@ pub struct Connection {
     pub attachment: Option<Attachment>,
     /// Wants to know the end of the container.
     pub waiting: bool,
+    /// Wants to know what comes of the health check that runs.
+    pub asks_for_health: bool,
     /// Is told no more; goes when it has taken what is there.
     pub closing: bool,
     /// Whether the poller watches for room.
@@ -54,6 +56,7 @@ impl Connection {
             sent: 0,
             attachment: None,
             waiting: false,
+            asks_for_health: false,
             closing: false,
             watched_for_room: false,
         })

@@ -21,7 +21,7 @@ use super::protocol::{Failure, FailureKind};
 use super::root::ranges;
 use crate::config::Config;
 use crate::container::store::{ContainerStore, ContainerView};
-use crate::container::{ContainerId, ContainerRecord, State};
+use crate::container::{ContainerId, ContainerRecord};
 use crate::copy::Facts;
 use crate::image::ImageStore;
 use crate::overlay::{self, Change, Written};
@@ -154,10 +154,8 @@ impl Errand {
 
 /// U as the container has it, or any that maps the same.
 fn namespace(config: &Config, view: &ContainerView) -> Option<OwnedFd> {
-    let own = match view.state {
-        State::Running { .. } => view.facts.socket.as_deref().and_then(client::namespace_behind),
-        _ => None,
-    };
+    let socket = view.facts.socket.as_deref().filter(|_| view.state.is_up());
+    let own = socket.and_then(client::namespace_behind);
     own.or_else(|| client::find_namespace(&config.runtime))
 }
 

@@ -2,8 +2,9 @@
 //!
 //! A supervisor is this binary started again inside U (`stage`). It holds the container's `alive` lock,
 //! listens at `<runtime directory>/<short id>.sock`, mounts the root, launches the first process and then
-//! serves clients from one loop (`server`) until that process ends. It outlives the command that started
-//! it, and takes its container with it should it be killed.
+//! serves clients from one loop (`server`) until that process ends; a restart policy makes it launch the
+//! next one on the same root (`restarts` says when), and it makes the health checks. It outlives the command that started it, and takes
+//! its container with it should it be killed.
 //!
 //! The two sides of the socket: `protocol` is what is said, `connection` and `server` the supervisor's
 //! side, `client` and `attach` the side of whoever talks to it.
@@ -20,6 +21,7 @@ mod pause;
 pub mod protocol;
 pub mod removal;
 mod report;
+mod restarts;
 mod root;
 mod server;
 mod session;

@@ -58,6 +58,15 @@ impl Paused {
         Err(io::Error::other("it starts processes faster than they can be stopped"))
     }
 
+    /// Ends them all.
+    pub fn kill(self) {
+        for process in &self.0 {
+            if let Err(error) = process.signal(libc::SIGKILL) {
+                tracing::debug!(pid = process.pid, %error, "not killed");
+            }
+        }
+    }
+
     /// Lets them go on, children first: no parent sees a stopped child.
     pub fn resume(self) {
         for process in self.0.iter().rev() {

@@ -12,7 +12,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::container::Exit;
-use crate::container::spec::{AttachStreams, ExecSpec};
+use crate::container::health::HealthStatus;
+use crate::container::spec::{AttachStreams, ExecSpec, RestartPolicy};
 use crate::sys::terminal::WindowSize;
 
 /// Bytes of stdin that may be under way.
@@ -46,7 +47,8 @@ pub enum Request {
     Detach,
     /// The attached process's terminal has a new size.
     Resize(WindowSize),
-    /// A signal for the first process. Answered by `Done` or `Failed`.
+    /// A signal for the first process, from a user: its restarts may end with that. Answered by `Done` or
+    /// `Failed`.
     Signal(i32),
     /// The same once more, for one that could not hear it before. Answered alike; no event of its own.
     SignalAgain(i32),
@@ -55,8 +57,12 @@ pub enum Request {
     Unpause,
     /// A pause that ends with this connection, however its client ends. Answered by `Done` or `Failed`.
     Hold,
-    /// Answered by `Exited` when the container has ended and all traces of it are written.
+    /// Answered by `Exited` when the run has ended and all traces of it are written.
     Wait,
+    /// Runs the health check now. Answered by `Health` or `Failed`.
+    CheckHealth,
+    /// What is to happen when it ends. Answered by `Done`.
+    Restart(RestartPolicy),
     /// Answered by `Processes`.
     Processes,
 }
@@ -78,6 +84,10 @@ pub enum Reply {
     StdinTaken(usize),
     /// The attached process, or the container that was waited for, has ended. The last message.
     Exited(Exit),
+    Health {
+        passed: bool,
+        status: HealthStatus,
+    },
     /// As the supervisor's pid namespace, the host's, numbers them.
     Processes(Vec<i32>),
 }
@@ -269,6 +279,8 @@ mod tests {
             Request::Unpause,
             Request::Hold,
             Request::Wait,
+            Request::CheckHealth,
+            Request::Restart(RestartPolicy::OnFailure { retries: 3 }),
             Request::Processes,
         ]);
         round_trip(&[
@@ -277,6 +289,7 @@ mod tests {
             Reply::Stderr(b"x".to_vec()),
             Reply::Failed(Failure::new(FailureKind::CommandNotFound, "no")),
             Reply::StdinTaken(7),
+            Reply::Health { passed: true, status: HealthStatus::Healthy },
             Reply::Processes(vec![1, 2]),
         ]);
     }

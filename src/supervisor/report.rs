@@ -1,5 +1,6 @@
 //! What happens in the container, written into the journal.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use crate::config::Config;
@@ -13,6 +14,8 @@ pub struct Reporter {
     record: ContainerRecord,
     /// The image's, and the container's own over them.
     labels: BTreeMap<String, String>,
+    /// Whether a run has begun of which no end is told.
+    is_running: Cell<bool>,
 }
 
 impl Reporter {
@@ -28,6 +31,7 @@ impl Reporter {
             store: ContainerStore::open(config),
             record: record.clone(),
             labels,
+            is_running: Cell::new(false),
         }
     }
 
@@ -35,8 +39,23 @@ impl Reporter {
         &self.journal
     }
 
+    /// A run has begun.
+    pub fn began(&self) {
+        self.say_of_volumes("mount");
+        self.say("start", &[]);
+        self.is_running.set(true);
+    }
+
+    /// The run is over, if one had begun; it is told once.
+    pub fn ended(&self, facts: &[(&str, String)]) {
+        if self.is_running.replace(false) {
+            self.say("die", facts);
+            self.say_of_volumes("unmount");
+        }
+    }
+
     /// Writes down that the container's volumes are mounted, or are not any more.
-    pub fn say_of_volumes(&self, action: &str) {
+    fn say_of_volumes(&self, action: &str) {
         for mount in &self.record.spec.mounts {
             let Some(name) = mount.volume() else { continue };
             let mut subject = Subject::volume(name).with("container", &self.record.id);

@@ -5,6 +5,8 @@
 //! bytes wait for it (as Docker does), but never another client's requests. A client that breaks the
 //! protocol loses its connection and nothing else.
 
+mod checks;
+
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixListener;
@@ -16,7 +18,9 @@ use rustix::process::{WaitId, WaitIdOptions, WaitIdStatus, waitid};
 use super::connection::{Attachment, Connection, Gone, HIGH, LOW};
 use super::pause::Paused;
 use super::protocol::{DATA_LIMIT, Failure, FailureKind, Reply, Request, STDIN_CREDIT, output_header};
+use super::restarts::Restarts;
 use super::session::{Session, Taken, Wanted};
+use crate::container::health::Health;
 use crate::container::spec::{AttachStreams, ExecSpec};
 use crate::container::{ContainerId, Exit};
 use crate::events::exec_action;
@@ -25,6 +29,8 @@ use crate::runtime::{Started, Stdio};
 use crate::sys::signal::{self, SignalFd};
 use crate::sys::socket;
 use crate::sys::terminal::WindowSize;
+use checks::Checks;
+pub use checks::Plan as CheckPlan;
 
 /// Beyond this many clients new ones are turned away: a runaway script must not use up our descriptors.
 const CLIENTS: usize = 256;
@@ -33,9 +39,15 @@ pub const DEFAULT_WINDOW: WindowSize = WindowSize { rows: 24, columns: 80 };
 /// The first process's place among the sessions.
 const MAIN: usize = 0;
 
-/// How further processes are started: the runtime, or a fake in tests.
+/// How processes are started: the runtime, or a fake in tests.
 pub trait Machine {
     fn exec(&mut self, spec: &ExecSpec, stdio: Stdio) -> Result<Started, Failure>;
+
+    /// Runs the first process once more.
+    fn start(&mut self, restarts: u32) -> Result<Run, Failure>;
+
+    /// Shows others what came of a health check.
+    fn show_health(&mut self, health: &Health);
 
     /// Shows others whether the container is paused.
     fn show_paused(&mut self, paused: bool) -> io::Result<()>;
@@ -44,12 +56,23 @@ pub trait Machine {
     fn report(&mut self, action: &str, facts: &[(&str, String)]);
 }
 
+/// One run of the container.
+pub struct Run {
+    pub main: Session,
+    pub log: Option<Box<dyn Sink>>,
+    /// Where its health stands, if it is checked.
+    pub health: Option<Health>,
+}
+
 /// What the loop needs to know of the container.
 pub struct Settings {
     /// The signal that asks the container to stop, when the supervisor itself is asked to (a machine that
     /// goes down).
     pub stop_signal: i32,
+    /// Somebody has chosen that signal, so that others do not mean a stop.
+    pub stops_by_that_only: bool,
     pub stop_timeout: Duration,
+    pub checks: Option<CheckPlan>,
 }
 
 /// What an event is about.
@@ -114,11 +137,12 @@ impl<T> Slots<T> {
     }
 }
 
-pub struct Server<'m> {
+pub struct Server<M> {
     poll: std::os::fd::OwnedFd,
     listener: Option<UnixListener>,
     signals: SignalFd,
-    machine: &'m mut dyn Machine,
+    pub machine: M,
+    pub restarts: Restarts,
     settings: Settings,
     sessions: Slots<Session>,
     connections: Slots<Connection>,
@@ -126,35 +150,46 @@ pub struct Server<'m> {
     buffer: Vec<u8>,
     /// When a container that was asked to stop is killed.
     deadline: Option<Instant>,
+    /// When the pause between two runs is over.
+    next_run: Option<Instant>,
+    /// When the current run has begun.
+    begun: Instant,
     paused: Option<Paused>,
     /// The connection whose end ends the pause.
     holder: Option<usize>,
+    checks: Option<Checks>,
 }
 
-impl<'m> Server<'m> {
+impl<M: Machine> Server<M> {
     /// `starter` is the client that started the container, already attached if it wants to be.
     pub fn new(
         listener: UnixListener,
         signals: SignalFd,
-        machine: &'m mut dyn Machine,
-        main: Session,
-        log: Option<Box<dyn Sink>>,
-        settings: Settings,
+        machine: M,
+        run: Run,
+        mut settings: Settings,
+        restarts: Restarts,
         starter: Option<(Connection, Option<AttachStreams>)>,
-    ) -> io::Result<Server<'m>> {
+    ) -> io::Result<Server<M>> {
+        let Run { main, log, health } = run;
+        let checks = settings.checks.take().map(Checks::new);
         let mut server = Server {
             poll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             listener: None,
             signals,
             machine,
+            restarts,
             settings,
             sessions: Slots(Vec::new()),
             connections: Slots(Vec::new()),
             log,
             buffer: vec![0; DATA_LIMIT],
             deadline: None,
+            next_run: None,
+            begun: Instant::now(),
             paused: None,
             holder: None,
+            checks,
         };
         server.watch(listener.as_fd(), Source::Listener, epoll::EventFlags::IN)?;
         server.listener = Some(listener);
@@ -168,6 +203,7 @@ impl<'m> Server<'m> {
         } else {
             server.add_session(main)?;
         }
+        server.begin_checks(health);
         Ok(server)
     }
 
@@ -213,11 +249,40 @@ impl<'m> Server<'m> {
         }
     }
 
+    /// How long to rest before the container runs again; `None` when it does not.
+    pub fn pause_before_next(&mut self, exit: &Exit) -> Option<Duration> {
+        self.restarts.after(exit.code, self.begun.elapsed())
+    }
+
+    /// Serves while nothing runs. Whether the time is over, or else somebody wants no further run.
+    pub fn rest(&mut self, pause: Duration) -> io::Result<bool> {
+        let until = Instant::now() + pause;
+        self.next_run = Some(until);
+        while !self.restarts.is_cancelled() && Instant::now() < until {
+            self.turn()?;
+        }
+        self.next_run = None;
+        Ok(!self.restarts.is_cancelled())
+    }
+
+    /// Runs the container again.
+    pub fn start(&mut self) -> Result<(), Failure> {
+        let Run { main, log, health } = self.machine.start(self.restarts.count())?;
+        self.log = log;
+        self.begun = Instant::now();
+        let number = self.add_session(main).map_err(|e| Failure::system(&e))?;
+        assert_eq!(number, MAIN, "every session of the run before has ended");
+        self.begin_checks(health);
+        Ok(())
+    }
+
     /// Waits for events and handles them. The first process's status when it has ended.
     fn turn(&mut self) -> io::Result<Option<WaitIdStatus>> {
         let empty = epoll::Event { flags: epoll::EventFlags::empty(), data: epoll::EventData::new_u64(0) };
         let mut events = [empty; 16];
-        let timeout = self.deadline.map(|at| {
+        let check = self.checks.as_ref().and_then(Checks::next);
+        let next = [self.deadline, self.next_run, check].into_iter().flatten().min();
+        let timeout = next.map(|at| {
             Timespec::try_from(at.saturating_duration_since(Instant::now())).expect("a short time")
         });
         let count = match epoll::wait(&self.poll, events.as_mut_slice(), timeout.as_ref()) {
@@ -241,6 +306,9 @@ impl<'m> Server<'m> {
                 Source::Process(number) => self.exec_ended(number)?,
             }
         }
+        if ended.is_none() {
+            self.tend_checks();
+        }
         Ok(ended)
     }
 
@@ -260,11 +328,17 @@ impl<'m> Server<'m> {
     fn asked_to_stop(&mut self) -> io::Result<()> {
         while let Some(number) = self.signals.read()? {
             if number != libc::SIGHUP && self.deadline.is_none() {
-                self.deadline = Some(Instant::now() + self.settings.stop_timeout);
-                self.signal_main(self.settings.stop_signal)?;
+                self.restarts.cancel();
+                self.stop()?;
             }
         }
         Ok(())
+    }
+
+    /// Asks the container to end, and gives it so much time.
+    fn stop(&mut self) -> io::Result<()> {
+        self.deadline = Some(Instant::now() + self.settings.stop_timeout);
+        self.signal_main(self.settings.stop_signal)
     }
 
     /// What asks a container to end also ends its pause, or it could not (Docker's rule).
@@ -288,12 +362,21 @@ impl<'m> Server<'m> {
 
     fn pause_processes(&mut self) -> Result<(), Failure> {
         let conflict = |text: &str| Failure::new(FailureKind::Conflict, text);
+        self.running()?;
         if self.paused.is_some() {
             return Err(conflict("already paused"));
         }
-        let paused = Paused::stop(|| self.tree()).map_err(|e| Failure::system(&e))?;
+        self.suspend_checks();
+        let paused = match Paused::stop(|| self.tree()) {
+            Ok(paused) => paused,
+            Err(error) => {
+                self.resume_checks();
+                return Err(Failure::system(&error));
+            }
+        };
         if let Err(error) = self.machine.show_paused(true) {
             paused.resume();
+            self.resume_checks();
             return Err(Failure::system(&error));
         }
         self.paused = Some(paused);
@@ -306,6 +389,7 @@ impl<'m> Server<'m> {
         let Some(paused) = self.paused.take() else { return Ok(false) };
         self.holder = None;
         paused.resume();
+        self.resume_checks();
         self.machine.show_paused(false)?;
         self.machine.report("unpause", &[]);
         Ok(true)
@@ -343,9 +427,15 @@ impl<'m> Server<'m> {
         let attachment = self.connections.get(number).ok_or(Gone::Closed)?.attachment;
         match request {
             Request::Attach(streams) => {
+                let reply = match self.running() {
+                    Ok(()) => Reply::Done,
+                    Err(failure) => Reply::Failed(failure),
+                };
                 self.attach(number, MAIN, streams);
-                self.machine.report("attach", &[]);
-                self.reply(number, &Reply::Done)
+                if reply == Reply::Done {
+                    self.machine.report("attach", &[]);
+                }
+                self.reply(number, &reply)
             }
             Request::Exec { spec, window } => self.exec(number, &spec, window),
             Request::Stdin(bytes) => match attachment {
@@ -380,6 +470,8 @@ impl<'m> Server<'m> {
                 Ok(())
             }
             Request::Signal(signal) => {
+                let ends = [self.settings.stop_signal, libc::SIGKILL].contains(&signal);
+                self.restarts.signalled(ends || !self.settings.stops_by_that_only);
                 let reply = done(self.signal_main(signal));
                 self.reply(number, &reply)
             }
@@ -408,10 +500,29 @@ impl<'m> Server<'m> {
                 self.connections.get(number).ok_or(Gone::Closed)?.waiting = true;
                 Ok(())
             }
+            Request::CheckHealth => match self.check_now(number) {
+                Ok(()) => Ok(()),
+                Err(failure) => self.reply(number, &Reply::Failed(failure)),
+            },
+            Request::Restart(policy) => {
+                self.restarts.set_policy(policy);
+                self.reply(number, &Reply::Done)
+            }
             Request::Processes => {
                 let reply = Reply::Processes(self.processes());
                 self.reply(number, &reply)
             }
+        }
+    }
+
+    /// Fails between two runs.
+    fn running(&mut self) -> Result<(), Failure> {
+        match self.sessions.get(MAIN) {
+            Some(_) => Ok(()),
+            None => Err(Failure::new(
+                FailureKind::Conflict,
+                "the container is restarting, wait until the container is running",
+            )),
         }
     }
 
@@ -427,6 +538,9 @@ impl<'m> Server<'m> {
     }
 
     fn exec(&mut self, number: usize, spec: &ExecSpec, window: Option<WindowSize>) -> Result<(), Gone> {
+        if let Err(failure) = self.running() {
+            return self.reply(number, &Reply::Failed(failure));
+        }
         if self.paused.is_some() {
             let text = "the container is paused, unpause the container before exec";
             return self.reply(number, &Reply::Failed(Failure::new(FailureKind::Conflict, text)));
@@ -558,6 +672,8 @@ impl<'m> Server<'m> {
             }
             Ok(Some(n)) => n,
         };
+        self.take_check_output(number, n);
+        let Some(session) = self.sessions.get(number) else { return false };
         let bytes = &self.buffer[..n];
         if number == MAIN
             && let Some(log) = &mut self.log
@@ -679,6 +795,7 @@ impl<'m> Server<'m> {
             self.machine.report("exec_die", &[("execID", id), ("exitCode", exit.code.to_string())]);
         }
         self.tell_end(&exit, |connection| connection.attachment.is_some_and(|a| a.session == number));
+        self.check_ended(number, &exit);
         Ok(())
     }
 
@@ -697,11 +814,10 @@ impl<'m> Server<'m> {
     }
 
     /// The first process has ended: ends and reaps the others, passes on and stores every last byte, closes
-    /// the log. No new client is let in.
+    /// the log.
     pub fn finish(&mut self) -> io::Result<()> {
-        if let Some(listener) = self.listener.take() {
-            let _ = epoll::delete(&self.poll, &listener);
-        }
+        self.deadline = None;
+        self.suspend_checks();
         for number in self.sessions.numbers().into_iter().filter(|n| *n != MAIN) {
             // With the host's pid namespace they do not end by themselves.
             if let Some(session) = self.sessions.get(number) {
@@ -716,16 +832,34 @@ impl<'m> Server<'m> {
         self.drain(MAIN);
         if let Some(main) = self.sessions.take(MAIN) {
             let _ = epoll::delete(&self.poll, &main.pidfd);
+            if let Some(input) = &main.input
+                && input.watched
+            {
+                let _ = epoll::delete(&self.poll, &input.fd);
+            }
         }
+        self.resume_processes()?;
         self.log = None;
         Ok(())
     }
 
-    /// Tells everybody the end. Nobody is waited for.
-    pub fn announce(&mut self, exit: &Exit) {
+    /// No new client is let in: there is no further run.
+    pub fn close(&mut self) {
+        if let Some(listener) = self.listener.take() {
+            let _ = epoll::delete(&self.poll, &listener);
+        }
+    }
+
+    /// Tells the end of a run to those whom it concerns.
+    pub fn announce_run(&mut self, exit: &Exit) {
         self.tell_end(exit, |connection| {
             connection.waiting || connection.attachment.is_some_and(|a| a.session == MAIN)
         });
+    }
+
+    /// Tells everybody the end. Nobody is waited for.
+    pub fn announce(&mut self, exit: &Exit) {
+        self.announce_run(exit);
         for number in self.connections.numbers() {
             if self.connections.get(number).is_some_and(|c| !c.closing) {
                 self.drop_connection(number);
@@ -735,7 +869,6 @@ impl<'m> Server<'m> {
 
     /// Stays until everybody has taken all that is theirs.
     pub fn stay(&mut self) -> io::Result<()> {
-        self.deadline = None;
         while !self.connections.numbers().is_empty() {
             self.turn()?;
         }
@@ -752,22 +885,27 @@ impl<'m> Server<'m> {
 
     /// The same, parents before children.
     fn tree(&self) -> Vec<i32> {
-        let mut found: Vec<i32> = self.sessions.0.iter().flatten().map(|session| session.pid).collect();
-        let mut at = 0;
-        while at < found.len() {
-            for child in children(found[at]) {
-                if !found.contains(&child) {
-                    found.push(child);
-                }
-            }
-            at += 1;
-        }
-        found
+        tree_of(self.sessions.0.iter().flatten().map(|session| session.pid).collect())
     }
 }
 
 fn done(result: io::Result<()>) -> Reply {
     result.map_or_else(|error| Reply::Failed(Failure::system(&error)), |()| Reply::Done)
+}
+
+/// Processes and all that came of them.
+fn tree_of(roots: Vec<i32>) -> Vec<i32> {
+    let mut found = roots;
+    let mut at = 0;
+    while at < found.len() {
+        for child in children(found[at]) {
+            if !found.contains(&child) {
+                found.push(child);
+            }
+        }
+        at += 1;
+    }
+    found
 }
 
 /// proc_pid_children(5); of every thread, as each has its own.

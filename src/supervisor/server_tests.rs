@@ -1,14 +1,29 @@
 use super::super::client::{Client, ClientError};
 use super::super::session::Ends;
 use super::*;
-use crate::container::spec::LogSpec;
+use crate::container::spec::{LogSpec, RestartPolicy};
 use crate::logs::{self, Entry, Query};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc;
 
 /// Processes of this machine in place of a container's.
-struct Host;
+struct Host {
+    script: String,
+    wanted: Wanted,
+    log: PathBuf,
+}
+
+impl Host {
+    fn run(&self) -> Run {
+        let log = LogSpec::default();
+        let log = logs::open(&log.driver, &log.options, &self.log, &logs::About::default()).unwrap();
+        let (stdio, ends): (Stdio, Ends) = self.wanted.open().unwrap();
+        let main = spawn(&["/bin/sh", "-c", &self.script], stdio);
+        let main = Session::new(main, ends, self.wanted).unwrap();
+        Run { main, log, health: Some(Health::default()) }
+    }
+}
 
 #[allow(clippy::zombie_processes, reason = "the server collects it by its pidfd")]
 fn spawn(argv: &[&str], stdio: Stdio) -> Started {
@@ -41,6 +56,12 @@ impl Machine for Host {
         Ok(spawn(&spec.argv.iter().map(String::as_str).collect::<Vec<_>>(), stdio))
     }
 
+    fn show_health(&mut self, _: &Health) {}
+
+    fn start(&mut self, _: u32) -> Result<Run, Failure> {
+        Ok(self.run())
+    }
+
     fn show_paused(&mut self, _: bool) -> std::io::Result<()> {
         Ok(())
     }
@@ -56,24 +77,40 @@ struct Served {
 const PIPES: Wanted = Wanted { stdin: true, output: true, terminal: None, close_stdin: true };
 
 fn serve(script: &str, wanted: Wanted) -> Served {
+    serve_again(script, wanted, RestartPolicy::No)
+}
+
+/// With `exit` of every run.
+fn serve_again(script: &str, wanted: Wanted, policy: RestartPolicy) -> Served {
     let dir = tempfile::tempdir().unwrap();
     let listener = socket::listen(&dir.path().join("s")).unwrap();
-    let log = LogSpec::default();
-    let path = dir.path().join("log");
-    let log = logs::open(&log.driver, &log.options, &path, &logs::About::default()).unwrap();
     let (tell, exit) = mpsc::channel();
     // Nothing runs before the first client says so.
     let script = format!("while ! test -e {}/go; do sleep 0.01; done; {script}", dir.path().display());
+    let host = Host { script, wanted, log: dir.path().join("log") };
     std::thread::spawn(move || {
-        let (stdio, ends): (Stdio, Ends) = wanted.open().unwrap();
-        let main = Session::new(spawn(&["/bin/sh", "-c", &script], stdio), ends, wanted).unwrap();
         let signals = SignalFd::new(&signal::SignalSet::empty()).unwrap();
-        let settings = Settings { stop_signal: 15, stop_timeout: Duration::from_secs(1) };
-        let mut host = Host;
-        let mut server = Server::new(listener, signals, &mut host, main, log, settings, None).unwrap();
-        let exit = exit_of(&server.run().unwrap());
-        server.finish().unwrap();
-        tell.send(exit.clone()).unwrap();
+        let settings = Settings {
+            stop_signal: 15,
+            stops_by_that_only: false,
+            stop_timeout: Duration::from_secs(1),
+            checks: None,
+        };
+        let main = host.run();
+        let restarts = Restarts::new(policy);
+        let mut server = Server::new(listener, signals, host, main, settings, restarts, None).unwrap();
+        let exit = loop {
+            let exit = exit_of(&server.run().unwrap());
+            server.finish().unwrap();
+            tell.send(exit.clone()).unwrap();
+            let Some(pause) = server.pause_before_next(&exit) else { break exit };
+            server.announce_run(&exit);
+            if !server.rest(pause).unwrap() {
+                break exit;
+            }
+            server.start().unwrap();
+        };
+        server.close();
         server.announce(&exit);
         server.stay().unwrap();
     });
@@ -339,4 +376,49 @@ fn many_clients_come_and_go_and_leave_no_descriptor() {
     drop(last);
     // Other tests run beside this one: far fewer than two thousand is the claim.
     assert!(open() < before + 500);
+}
+
+#[test]
+fn the_next_run_has_streams_of_its_own_and_the_same_log() {
+    let served = serve_again("echo run; exit 3", PIPES, RestartPolicy::OnFailure { retries: 2 });
+    let mut first = served.attached();
+    served.go();
+    assert_eq!(collect(&mut first), (b"run\n".to_vec(), vec![], 3));
+    let codes: Vec<u8> = served.exit.iter().map(|exit| exit.code).collect();
+    assert_eq!(codes, [3, 3, 3]);
+    assert_eq!(logged(&served.path("log")), b"run\nrun\nrun\n");
+}
+
+#[test]
+fn between_two_runs_nothing_is_there_to_talk_to_and_a_signal_ends_the_waiting() {
+    let served = serve_again("exit 1", PIPES, RestartPolicy::Always);
+    served.go();
+    // Pauses of 100, 200, 400 and 800 ms: long enough to be asked in.
+    for _ in 0..4 {
+        served.exit.recv().unwrap();
+    }
+    let mut client = served.client();
+    let all = AttachStreams { stdin: true, stdout: true, stderr: true };
+    let spec = ExecSpec { argv: vec!["true".into()], ..ExecSpec::default() };
+    for request in [Request::Attach(all), Request::Exec { spec, window: None }, Request::Pause] {
+        let error = client.ask(&request).unwrap_err();
+        assert!(error.to_string().contains("restarting"), "{request:?}: {error}");
+    }
+    assert_eq!(client.ask(&Request::Processes).unwrap(), Reply::Processes(vec![]));
+    assert_eq!(client.ask(&Request::Signal(15)).unwrap(), Reply::Done);
+    client.send(&Request::Wait).unwrap();
+    assert!(matches!(client.receive(), Ok(Reply::Exited(Exit { code: 1, .. })) | Err(ClientError::Ended)));
+    assert!(served.exit.recv().is_err(), "it has run again");
+}
+
+#[test]
+fn a_new_policy_counts_from_the_next_end_on() {
+    let served = serve_again("exec sleep 1000", PIPES, RestartPolicy::Always);
+    let mut client = served.client();
+    served.go();
+    assert_eq!(client.ask(&Request::Restart(RestartPolicy::No)).unwrap(), Reply::Done);
+    let Reply::Processes(pids) = client.ask(&Request::Processes).unwrap() else { panic!("no processes") };
+    crate::sys::process::kill(pids[0], libc::SIGKILL).unwrap();
+    assert_eq!(served.exit.recv().unwrap().signal, Some(9));
+    assert!(served.exit.recv().is_err(), "it has run again");
 }

@@ -11,9 +11,13 @@ use std::time::Duration;
 use super::connection::Connection;
 use super::protocol::{Failure, FailureKind, Reply};
 use super::report::Reporter;
-use super::server::{DEFAULT_WINDOW, Machine, Server, Settings, exit_of};
+use super::restarts::Restarts;
+use super::server::{CheckPlan, DEFAULT_WINDOW, Machine, Run, Server, Settings, exit_of};
 use super::session::{Session, Wanted};
 use super::{files, joins, paper::Paper, removal, root};
+use rustix::process::{WaitId, WaitIdOptions, waitid};
+
+use crate::container::health::{Health, HealthCheck};
 use crate::container::spec::{ExecSpec, MountKind, NetworkMode};
 use crate::container::store::{self, ALIVE, CHANGE, ContainerStore, PAUSED, Withdrawn};
 use crate::container::{ContainerRecord, Exit, StateFile};
@@ -26,7 +30,6 @@ use crate::runtime::{
     self, ContainerFiles, ExecRequest, HostFacts, Launch, LaunchError, PlanError, PlanInput,
 };
 use crate::runtime::{Started, Stdio};
-use crate::sys::file::Durability;
 use crate::sys::signal::{self, SignalFd, SignalSet};
 use crate::sys::{lock, memory, process, socket};
 use crate::volume::VolumeStore;
@@ -69,31 +72,38 @@ struct Stage {
     reporter: Rc<Reporter>,
 }
 
+/// What every run of the container stands on, made once.
+struct Ground {
+    host: HostFacts,
+    image: RunConfig,
+    /// Where the root is mounted.
+    target: PathBuf,
+    /// Mode and note of the root.
+    overlay: (String, Option<String>),
+    checks: Option<CheckPlan>,
+}
+
 /// A container that runs.
 struct Running {
-    started: Started,
-    ends: super::session::Ends,
-    wanted: Wanted,
-    machine: Container,
-    log: Option<Box<dyn logs::Sink>>,
-    rootfs: overlay::Rootfs,
-    throwaways: Vec<overlay::Throwaway>,
-    facts: StateFile,
-    /// What the image says, should the wish say nothing.
-    stop_signal: Option<String>,
-}
-
-/// The runtime, for `exec`.
-struct Container {
+    run: Run,
     launch: Launch,
-    host: HostFacts,
     init: OwnedFd,
-    /// The container's, as the stage has it.
-    alive: File,
-    reporter: Rc<Reporter>,
+    facts: StateFile,
+    throwaways: Vec<overlay::Throwaway>,
 }
 
-impl Machine for Container {
+/// The runtime, for the first process and for `exec`.
+struct Container<'s> {
+    stage: &'s Stage,
+    ground: Ground,
+    /// Of the current run, or of the one before.
+    launch: Launch,
+    init: OwnedFd,
+    facts: StateFile,
+    throwaways: Vec<overlay::Throwaway>,
+}
+
+impl Machine for Container<'_> {
     fn exec(&mut self, spec: &ExecSpec, stdio: Stdio) -> Result<Started, Failure> {
         let request = ExecRequest {
             argv: spec.argv.clone(),
@@ -103,19 +113,46 @@ impl Machine for Container {
             terminal: spec.tty,
             privileged: spec.privileged,
         };
-        let process = runtime::plan_exec(&self.launch, &self.host, request)?;
+        let process = runtime::plan_exec(&self.launch, &self.ground.host, request)?;
         Ok(runtime::start::exec(self.init.as_fd(), &self.launch, &process, stdio)?)
     }
 
-    fn show_paused(&mut self, paused: bool) -> io::Result<()> {
-        match paused {
-            true => lock::lock(self.alive.as_fd(), PAUSED),
-            false => lock::unlock(self.alive.as_fd(), PAUSED),
+    fn start(&mut self, restarts: u32) -> Result<Run, Failure> {
+        // Each run has its own.
+        self.throwaways.clear();
+        let Running { run, launch, init, facts, throwaways } = self.stage.start(&self.ground, restarts)?;
+        (self.launch, self.init, self.facts, self.throwaways) = (launch, init, facts, throwaways);
+        self.stage.reporter.began();
+        Ok(run)
+    }
+
+    fn show_health(&mut self, health: &Health) {
+        if let Err(error) = store::write_health(&self.stage.directory, health) {
+            tracing::debug!(%error, "health not written");
         }
     }
 
     fn report(&mut self, action: &str, facts: &[(&str, String)]) {
-        self.reporter.say(action, facts);
+        self.stage.reporter.say(action, facts);
+    }
+
+    fn show_paused(&mut self, paused: bool) -> io::Result<()> {
+        match paused {
+            true => lock::lock(self.stage.alive.as_fd(), PAUSED),
+            false => lock::unlock(self.stage.alive.as_fd(), PAUSED),
+        }
+    }
+}
+
+impl Container<'_> {
+    /// Shows others that the container waits for its next run.
+    fn show_restarting(&self, exit: &Exit, restarts: u32) {
+        let state = StateFile { exit: Some(exit.clone()), restarting: true, restarts, ..self.facts.clone() };
+        if let Err(error) = store::write_last_state(&self.stage.directory, &state) {
+            // It shows as running, with a process that has gone.
+            tracing::debug!(%error, "state not written");
+        }
+        self.stage.report_end(&state);
     }
 }
 
@@ -129,7 +166,7 @@ pub fn run() -> Result<(), Failure> {
     let alive = process::inherited(5).map_err(failed("taking the container's lock"))?;
     let mut starter = Connection::new(UnixStream::from(starter)).map_err(failed("the starter's socket"))?;
     match begin(paper, alive.into(), &mut starter) {
-        Ok((stage, running)) => stage.serve(running, starter),
+        Ok((stage, begun)) => stage.serve(begun, starter),
         Err(failure) => {
             // The starter may have gone: then nobody is left to tell.
             let _ = starter.reply(&Reply::Failed(failure.clone()));
@@ -146,11 +183,7 @@ fn read_paper() -> io::Result<Paper> {
 }
 
 /// Everything until the command runs. A failure leaves the container stopped, or removed with `--rm`.
-fn begin(
-    paper: Paper,
-    alive: File,
-    starter: &mut Connection,
-) -> Result<(Stage, (Running, Serving)), Failure> {
+fn begin(paper: Paper, alive: File, starter: &mut Connection) -> Result<(Stage, Begun), Failure> {
     let store = ContainerStore::open(&paper.config);
     if !lock::try_lock(alive.as_fd(), ALIVE).map_err(failed("locking the container"))? {
         return Err(Failure::new(
@@ -172,14 +205,25 @@ fn begin(
     if stage.paper.attach.is_some() {
         stage.reporter.say("attach", &[]);
     }
-    let result = stage.listen(starter).and_then(|serving| Ok((stage.launch(&images, image?)?, serving)));
+    let result = stage.listen(starter).and_then(|serving| {
+        let (ground, rootfs) = stage.prepare(&images, image?)?;
+        Ok(Begun { running: stage.start(&ground, 0)?, ground, rootfs, serving })
+    });
     match result {
-        Ok(both) => Ok((stage, both)),
+        Ok(begun) => Ok((stage, begun)),
         Err(failure) => {
             stage.give_up(&failure);
             Err(failure)
         }
     }
+}
+
+/// All that the start has made.
+struct Begun {
+    running: Running,
+    ground: Ground,
+    rootfs: overlay::Rootfs,
+    serving: Serving,
 }
 
 /// Where clients come in, and what the supervisor itself is told.
@@ -204,20 +248,39 @@ impl Stage {
         Ok(Serving { listener, signals })
     }
 
-    fn launch(&self, images: &ImageStore, image: Image) -> Result<Running, Failure> {
-        let (spec, id) = (&self.record.spec, &self.record.id);
+    /// Mounts the root, in a mount namespace of our own.
+    fn prepare(&self, images: &ImageStore, image: Image) -> Result<(Ground, overlay::Rootfs), Failure> {
         let host = HostFacts::gather().map_err(failed("looking at the machine"))?;
+        let (rootfs, target) = root::mount(&self.paper.config, images, &self.record, &host)?;
+        self.fill_volumes(images, &host)?;
+        let overlay = (rootfs.mode().to_string(), rootfs.note().map(str::to_owned));
+        let image = image.config.config;
+        let checks = self.checks(&image);
+        Ok((Ground { host, image, target, overlay, checks }, rootfs))
+    }
+
+    fn checks(&self, image: &RunConfig) -> Option<CheckPlan> {
+        let spec = &self.record.spec;
+        let check = HealthCheck::effective(spec.health.as_ref(), image.healthcheck.as_ref())?;
+        let argv = check.argv(image.shell.as_deref())?;
+        Some(CheckPlan { check, argv, action: spec.on_unhealthy })
+    }
+
+    /// Runs the container's first process, for the first time or once more.
+    fn start(&self, ground: &Ground, restarts: u32) -> Result<Running, Failure> {
+        let (spec, id) = (&self.record.spec, &self.record.id);
         let joins = joins::find(&self.paper.config, &self.store, spec)?;
         let network = match &spec.network {
             NetworkMode::Default | NetworkMode::Host => NamespaceChoice::Inherit,
             NetworkMode::None => NamespaceChoice::New,
             NetworkMode::Container(_) => NamespaceChoice::Join,
         };
-        files::write(&self.directory, id, spec, &host.hostname).map_err(failed("writing /etc/hosts"))?;
+        files::write(&self.directory, id, spec, &ground.host.hostname)
+            .map_err(failed("writing /etc/hosts"))?;
         let launch = runtime::plan(&PlanInput {
             record: &self.record,
-            image: &image.config.config,
-            host: &host,
+            image: &ground.image,
+            host: &ground.host,
             files: ContainerFiles {
                 hosts: &self.directory.join("hosts"),
                 hostname: &self.directory.join("hostname"),
@@ -227,9 +290,6 @@ impl Stage {
             volumes: &self.paper.config.volumes(),
             network,
         })?;
-
-        let (rootfs, target) = root::mount(&self.paper.config, images, &self.record, &host)?;
-        self.fill_volumes(images, &host)?;
         let throwaways = self.mount_throwaways()?;
         let wanted = Wanted {
             stdin: spec.stdin_open,
@@ -237,39 +297,64 @@ impl Stage {
             terminal: spec.tty.then_some(self.paper.window.unwrap_or(DEFAULT_WINDOW)),
             close_stdin: spec.stdin_once,
         };
-        let log = self.open_log(&image.config.config)?;
+        let log = self.open_log(&ground.image)?;
         let (stdio, ends) = wanted.open().map_err(failed("making the streams"))?;
-        let started = runtime::launch(&launch, &target, joins, stdio)?;
-        let init = started.pidfd.try_clone().map_err(failed("copying a descriptor"))?;
-        let alive = self.alive.try_clone().map_err(failed("copying a descriptor"))?;
+        let started = runtime::launch(&launch, &ground.target, joins, stdio)?;
+        let shown = self.show_running(ground, started.pid, restarts).map_err(failed("writing the state"));
+        let taken = shown.and_then(|facts| {
+            let init = started.pidfd.try_clone().map_err(failed("copying a descriptor"))?;
+            Ok((facts, init))
+        });
+        let ((facts, health), init) = match taken {
+            Ok(both) => both,
+            Err(failure) => {
+                // It must not run on while its container counts as ended.
+                let _ = signal::send(started.pidfd.as_fd(), libc::SIGKILL);
+                let _ = waitid(WaitId::PidFd(started.pidfd.as_fd()), WaitIdOptions::EXITED);
+                return Err(failure);
+            }
+        };
+        let main = Session::new(started, ends, wanted).map_err(failed("taking the streams"))?;
+        Ok(Running { run: Run { main, log, health }, launch, init, facts, throwaways })
+    }
+
+    fn show_running(
+        &self,
+        ground: &Ground,
+        pid: i32,
+        restarts: u32,
+    ) -> io::Result<(StateFile, Option<Health>)> {
+        let health = ground.checks.as_ref().map(|_| {
+            let mut health = store::read_health(&self.directory);
+            health.begin();
+            health
+        });
+        // Before the state says that it counts.
+        health.as_ref().map_or(Ok(()), |health| store::write_health(&self.directory, health))?;
         let before = store::read_state(&self.directory);
+        let (overlay, overlay_note) = ground.overlay.clone();
         let facts = StateFile {
+            version: before.version,
             started: Some(jiff::Timestamp::now()),
-            pid: Some(started.pid),
+            pid: Some(pid),
             exit: None,
-            overlay: Some(rootfs.mode().to_string()),
-            overlay_note: rootfs.note().map(str::to_owned),
+            restarting: false,
+            restarts,
+            stopped_by_user: false,
+            finished_before: before.exit.map(|exit| exit.finished),
+            overlay: Some(overlay),
+            overlay_note,
+            is_checked: health.is_some(),
             starts: before.starts + 1,
             socket: Some(self.socket.clone()),
-            ..before
         };
-        // Not synced: after a power cut it reads as it was before, and is stopped either way.
-        store::write_state(&self.directory, &facts, Durability::Atomic)
-            .map_err(failed("writing the state"))?;
-        if !spec.auto_remove {
+        // Not synced: after a power cut it reads as it was before, and is stopped either way. A full disk has
+        // room for what is set aside.
+        store::write_last_state(&self.directory, &facts)?;
+        if !self.record.spec.auto_remove {
             store::reserve_last_state(&self.directory);
         }
-        Ok(Running {
-            started,
-            ends,
-            wanted,
-            machine: Container { launch, host, init, alive, reporter: self.reporter.clone() },
-            log,
-            rootfs,
-            throwaways,
-            facts,
-            stop_signal: image.config.config.stop_signal,
-        })
+        Ok((facts, health))
     }
 
     fn overlays(&self) -> PathBuf {
@@ -359,7 +444,15 @@ impl Stage {
             error: Some(failure.text.clone()),
         };
         let before = store::read_state(&self.directory);
-        let state = StateFile { started: None, pid: None, exit: Some(exit), ..before };
+        let state = StateFile {
+            started: None,
+            pid: None,
+            exit: Some(exit),
+            restarting: false,
+            restarts: 0,
+            is_checked: false,
+            ..before
+        };
         self.end(&state, None, || {});
     }
 
@@ -410,8 +503,7 @@ impl Stage {
         let (Some(started), Some(exit)) = (state.started, &state.exit) else { return };
         let lived = exit.finished.duration_since(started).as_secs().max(0);
         let facts = [("exitCode", exit.code.to_string()), ("execDuration", lived.to_string())];
-        self.reporter.say("die", &facts);
-        self.reporter.say_of_volumes("unmount");
+        self.reporter.ended(&facts);
     }
 
     fn let_go(&self) {
@@ -439,32 +531,52 @@ impl Stage {
         self.store.inherited_change(&self.record.id, alive.into()).withdraw().map(Some)
     }
 
-    fn serve(self, (running, serving): (Running, Serving), mut starter: Connection) -> Result<(), Failure> {
-        let Running { started, ends, wanted, mut machine, log, rootfs, throwaways, facts, stop_signal } =
-            running;
-        let main = Session::new(started, ends, wanted).map_err(failed("taking the streams"))?;
-        self.reporter.say_of_volumes("mount");
-        self.reporter.say("start", &[]);
+    fn serve(self, begun: Begun, mut starter: Connection) -> Result<(), Failure> {
+        let Begun { running, ground, rootfs, serving } = begun;
+        let spec = &self.record.spec;
+        self.reporter.began();
         let told = starter.reply(&Reply::Started);
         // The start is over: others may change the container again.
         let _ = lock::unlock(self.alive.as_fd(), CHANGE);
         let starter = told.is_ok().then_some((starter, self.paper.attach));
-        let asked = self.record.spec.stop_signal.clone().or(stop_signal);
+        let asked = spec.stop_signal.as_ref().or(ground.image.stop_signal.as_ref());
+        let asked = asked.and_then(|signal| signal::parse(signal));
         let settings = Settings {
-            stop_signal: asked.as_deref().and_then(signal::parse).unwrap_or(libc::SIGTERM),
-            stop_timeout: Duration::from_secs(
-                self.record.spec.stop_timeout.unwrap_or(10).clamp(0, 3600) as u64
-            ),
+            stop_signal: asked.unwrap_or(libc::SIGTERM),
+            stops_by_that_only: asked.is_some(),
+            stop_timeout: Duration::from_secs(spec.stop_timeout.unwrap_or(10).clamp(0, 3600) as u64),
+            checks: ground.checks.clone(),
         };
         let result = (|| {
             let Serving { listener, signals } = serving;
-            let mut server = Server::new(listener, signals, &mut machine, main, log, settings, starter)?;
-            // What the start has used is not needed again for as long as the container runs.
-            memory::trim();
-            let exit = exit_of(&server.run()?);
-            server.finish()?;
-            let state = StateFile { exit: Some(exit.clone()), ..facts };
-            drop(throwaways);
+            let Running { run, launch, init, facts, throwaways } = running;
+            let machine = Container { stage: &self, ground, launch, init, facts, throwaways };
+            let restarts = Restarts::new(spec.restart);
+            let mut server = Server::new(listener, signals, machine, run, settings, restarts, starter)?;
+            let exit = loop {
+                // What the start has used is not needed again for as long as the container runs.
+                memory::trim();
+                let exit = exit_of(&server.run()?);
+                server.finish()?;
+                let Some(pause) = server.pause_before_next(&exit) else { break exit };
+                server.machine.show_restarting(&exit, server.restarts.count());
+                server.announce_run(&exit);
+                if !server.rest(pause)? {
+                    break exit;
+                }
+                if let Err(failure) = server.start() {
+                    // Docker keeps the status of the last run, with the error of what did not become one.
+                    break Exit { error: Some(failure.text), ..exit };
+                }
+            };
+            server.close();
+            server.machine.throwaways.clear();
+            let state = StateFile {
+                exit: Some(exit.clone()),
+                restarts: server.restarts.count(),
+                stopped_by_user: server.restarts.was_stopped_by_user(),
+                ..server.machine.facts.clone()
+            };
             self.end(&state, Some(rootfs), || server.announce(&exit));
             server.stay()
         })();

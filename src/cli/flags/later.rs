@@ -10,7 +10,6 @@ const DEVICES: &str = "limits on devices are not there yet";
 const PORTS: &str =
     "published ports are not there yet; with --network host the container's ports are the host's";
 const NETWORKS: &str = "networks of their own are not there yet; use --network host or --network none";
-const HEALTH: &str = "health checks are not there yet; use exec from a timer of your own";
 const WINDOWS: &str = "it means something on Windows only";
 const REALTIME: &str = "it exists in cgroup v1 only, which nobody delegates to users";
 
@@ -47,12 +46,6 @@ const FLAGS: &[Refused] = &[
     ("device-write-iops", None, List, &[], DEVICES),
     ("expose", None, List, &[], PORTS),
     ("gpus", None, Value, &[""], "it is not there yet; give the devices with --device"),
-    ("health-cmd", None, Value, &[""], HEALTH),
-    ("health-interval", None, Value, &["0", "0s"], HEALTH),
-    ("health-retries", None, Value, &["0"], HEALTH),
-    ("health-start-interval", None, Value, &["0", "0s"], HEALTH),
-    ("health-start-period", None, Value, &["0", "0s"], HEALTH),
-    ("health-timeout", None, Value, &["0", "0s"], HEALTH),
     ("io-maxbandwidth", None, Value, &["0"], WINDOWS),
     ("io-maxiops", None, Value, &["0"], WINDOWS),
     ("ip", None, Value, &[""], NETWORKS),
@@ -75,9 +68,34 @@ const FLAGS: &[Refused] = &[
     ("use-api-socket", None, Nothing, &[], "the Engine API is not there yet"),
 ];
 
+/// Those that `update` has too.
+const OF_UPDATE: &[&str] = &[
+    "blkio-weight",
+    "cpu-period",
+    "cpu-quota",
+    "cpu-rt-period",
+    "cpu-rt-runtime",
+    "cpu-shares",
+    "cpus",
+    "cpuset-cpus",
+    "cpuset-mems",
+    "memory",
+    "memory-reservation",
+    "memory-swap",
+    "pids-limit",
+];
+
+fn of_update() -> impl Iterator<Item = &'static Refused> {
+    FLAGS.iter().filter(|(name, ..)| OF_UPDATE.contains(name))
+}
+
 /// The refused flags that were given.
 #[derive(Debug, Clone, Default)]
 pub struct Later(Vec<(&'static str, String)>);
+
+/// The same, of `update`.
+#[derive(Debug, Clone, Default)]
+pub struct LaterOfUpdate(pub Later);
 
 impl Later {
     /// Fails when one of them asks for something.
@@ -91,6 +109,10 @@ impl Later {
         }
         Ok(())
     }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 /// `--memory: reason`, status 125.
@@ -98,20 +120,40 @@ pub fn not_yet(flag: &str, why: &str) -> Failure {
     Failure::usage(format!("--{flag}: {why}"))
 }
 
-impl clap::FromArgMatches for Later {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Later, clap::Error> {
-        let mut given = Vec::new();
-        for (name, _, takes, ..) in FLAGS {
-            match takes {
-                Nothing if matches.get_flag(name) => given.push((*name, "true".to_owned())),
-                Nothing => {}
-                Value | List => {
-                    let values = matches.get_many::<String>(name).unwrap_or_default();
-                    given.extend(values.map(|value| (*name, value.clone())));
-                }
+fn given(flags: impl Iterator<Item = &'static Refused>, matches: &ArgMatches) -> Later {
+    let mut given = Vec::new();
+    for (name, _, takes, ..) in flags {
+        match takes {
+            Nothing if matches.get_flag(name) => given.push((*name, "true".to_owned())),
+            Nothing => {}
+            Value | List => {
+                let values = matches.get_many::<String>(name).unwrap_or_default();
+                given.extend(values.map(|value| (*name, value.clone())));
             }
         }
-        Ok(Later(given))
+    }
+    Later(given)
+}
+
+fn args(flags: impl Iterator<Item = &'static Refused>) -> impl Iterator<Item = Arg> {
+    flags.map(|(name, short, takes, ..)| {
+        let action = match takes {
+            Nothing => ArgAction::SetTrue,
+            Value => ArgAction::Set,
+            List => ArgAction::Append,
+        };
+        let arg = Arg::new(*name).long(*name).action(action).hide(true);
+        let arg = if *name == "network-alias" { arg.alias("net-alias") } else { arg };
+        match short {
+            Some(short) => arg.short(*short),
+            None => arg,
+        }
+    })
+}
+
+impl clap::FromArgMatches for Later {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Later, clap::Error> {
+        Ok(given(FLAGS.iter(), matches))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -122,22 +164,31 @@ impl clap::FromArgMatches for Later {
 
 impl clap::Args for Later {
     fn augment_args(command: Command) -> Command {
-        command.args(FLAGS.iter().map(|(name, short, takes, ..)| {
-            let action = match takes {
-                Nothing => ArgAction::SetTrue,
-                Value => ArgAction::Set,
-                List => ArgAction::Append,
-            };
-            let arg = Arg::new(*name).long(*name).action(action).hide(true);
-            let arg = if *name == "network-alias" { arg.alias("net-alias") } else { arg };
-            match short {
-                Some(short) => arg.short(*short),
-                None => arg,
-            }
-        }))
+        command.args(args(FLAGS.iter()))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
         Later::augment_args(command)
+    }
+}
+
+impl clap::FromArgMatches for LaterOfUpdate {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<LaterOfUpdate, clap::Error> {
+        Ok(LaterOfUpdate(given(of_update(), matches)))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = LaterOfUpdate::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl clap::Args for LaterOfUpdate {
+    fn augment_args(command: Command) -> Command {
+        command.args(args(of_update()))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        LaterOfUpdate::augment_args(command)
     }
 }

@@ -5,10 +5,10 @@
 //! files, is decided in [`ContainerFlags::into_spec`].
 
 pub mod environment;
-mod later;
+pub mod later;
 mod mounts;
 mod security;
-mod values;
+pub mod values;
 
 #[cfg(test)]
 mod tests;
@@ -18,10 +18,12 @@ use std::path::PathBuf;
 
 use super::client_config::ClientConfig;
 use super::failure::{Failure, Result};
+use super::ui::time::parse_duration;
 use super::ui::units::{go_int, ram_in_bytes};
+use crate::container::health::{HealthAction, HealthCheck};
 use crate::container::spec::{
-    AttachStreams, Bytes, DeviceSpec, LogSpec, NamespaceMode, NetworkMode, OverlayChoice, Ulimit,
-    UserNamespaceMode,
+    AttachStreams, Bytes, DeviceSpec, LogSpec, NamespaceMode, NetworkMode, OverlayChoice, RestartPolicy,
+    Ulimit, UserNamespaceMode,
 };
 use crate::container::{ContainerName, ContainerSpec};
 use crate::engine::container::PullPolicy;
@@ -81,6 +83,27 @@ pub struct ContainerFlags {
     /// Add additional groups to join
     #[arg(long, value_name = "list")]
     pub group_add: Vec<String>,
+    /// Command to run to check health
+    #[arg(long, value_name = "string")]
+    pub health_cmd: Option<String>,
+    /// Time between running the check (ms|s|m|h)
+    #[arg(long, value_name = "duration", value_parser = parse_duration)]
+    pub health_interval: Option<i64>,
+    /// What to do with a container that becomes unhealthy (none|kill|restart|stop)
+    #[arg(long, value_name = "string", value_parser = values::health_action)]
+    pub health_on_failure: Option<HealthAction>,
+    /// Consecutive failures needed to report unhealthy
+    #[arg(long, value_name = "int", value_parser = go_int)]
+    pub health_retries: Option<i64>,
+    /// Time between running the check during the start period (ms|s|m|h)
+    #[arg(long, value_name = "duration", value_parser = parse_duration)]
+    pub health_start_interval: Option<i64>,
+    /// Start period for the container to initialize before starting health-retries countdown (ms|s|m|h)
+    #[arg(long, value_name = "duration", value_parser = parse_duration)]
+    pub health_start_period: Option<i64>,
+    /// Maximum time to allow one check to run (ms|s|m|h)
+    #[arg(long, value_name = "duration", value_parser = parse_duration)]
+    pub health_timeout: Option<i64>,
     /// Container host name
     #[arg(short = 'h', long, value_name = "string")]
     pub hostname: Option<String>,
@@ -241,7 +264,8 @@ impl ContainerFlags {
         client: &ClientConfig,
     ) -> Result<ContainerSpec> {
         self.later.refuse()?;
-        self.check_restart()?;
+        let restart = self.restart_policy()?;
+        let health = self.health()?;
         let attach = self.attach_streams();
         mounts::check_driver(self.volume_driver.as_deref().unwrap_or_default())?;
         let mut mounts = mounts::volumes(&self.volume)?;
@@ -313,6 +337,9 @@ impl ContainerFlags {
             stop_signal: self.stop_signal,
             stop_timeout: self.stop_timeout,
             auto_remove: self.rm,
+            restart,
+            health,
+            on_unhealthy: self.health_on_failure.unwrap_or_default(),
             overlay: overlay(&self.storage_opt)?,
             log: log(self.log_driver, self.log_opt)?,
         })
@@ -328,27 +355,45 @@ impl ContainerFlags {
         AttachStreams { stdin: has(Stdin), stdout: has(Stdout), stderr: has(Stderr) }
     }
 
-    /// Restart policies come with a later version; what contradicts itself is told as Docker tells it.
-    fn check_restart(&self) -> Result<()> {
-        let (policy, count) = match self.restart.split_once(':') {
-            Some((policy, count)) => (policy, Some(count)),
-            None => (self.restart.as_str(), None),
+    fn health(&self) -> Result<Option<HealthCheck>> {
+        let number = |flag: Option<i64>| flag.unwrap_or(0);
+        let command = self.health_cmd.as_deref().filter(|command| !command.is_empty());
+        let check = HealthCheck {
+            test: command.map_or_else(Vec::new, |command| vec!["CMD-SHELL".to_owned(), command.to_owned()]),
+            interval: number(self.health_interval),
+            timeout: number(self.health_timeout),
+            start_period: number(self.health_start_period),
+            start_interval: number(self.health_start_interval),
+            retries: number(self.health_retries),
         };
+        let is_asked_for = check != HealthCheck::default();
+        if self.no_healthcheck && is_asked_for {
+            return Err(Failure::usage("--no-healthcheck conflicts with --health-* options"));
+        }
+        for (flag, value) in [
+            ("interval", check.interval),
+            ("timeout", check.timeout),
+            ("retries", check.retries),
+            ("start-period", check.start_period),
+            ("start-interval", check.start_interval),
+        ] {
+            if value < 0 {
+                return Err(Failure::usage(format!("--health-{flag} cannot be negative")));
+            }
+        }
+        Ok(match self.no_healthcheck {
+            true => Some(HealthCheck { test: vec!["NONE".to_owned()], ..HealthCheck::default() }),
+            false => is_asked_for.then_some(check),
+        })
+    }
+
+    fn restart_policy(&self) -> Result<RestartPolicy> {
+        let policy = values::restart_policy(&self.restart).map_err(Failure::usage)?;
         match policy {
-            "" | "no" => Ok(()),
-            "always" | "on-failure" | "unless-stopped" if self.rm => {
+            Some(policy) if policy != RestartPolicy::No && self.rm => {
                 Err(Failure::usage("conflicting options: cannot specify both --restart and --rm"))
             }
-            "on-failure" if count.is_some_and(|n| n.parse::<u32>().is_err()) => {
-                Err(Failure::usage("maximum retry count must be an integer"))
-            }
-            "always" | "on-failure" | "unless-stopped" => Err(later::not_yet(
-                "restart",
-                "restart policies are not there yet; let a service manager or a loop start it again",
-            )),
-            other => Err(Failure::usage(format!(
-                "Error response from daemon: invalid restart policy: unknown policy '{other}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
-            ))),
+            policy => Ok(policy.unwrap_or_default()),
         }
     }
 }

@@ -337,8 +337,6 @@ fn what_is_not_there_yet_is_refused_by_name() {
         "--memory 1g",
         "-m 1g",
         "--cpus 2",
-        "--restart always",
-        "--health-cmd x",
         "--link a:b",
         "--gpus all",
         "--network bridge",

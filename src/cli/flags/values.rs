@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use crate::cli::ui::units::go_int;
-use crate::container::spec::{DeviceSpec, Ulimit, is_namespaced_sysctl};
+use crate::container::health::HealthAction;
+use crate::container::spec::{DeviceSpec, RestartPolicy, Ulimit, is_namespaced_sysctl};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
@@ -168,6 +169,55 @@ pub fn device(text: &str) -> Result<DeviceSpec, String> {
     Ok(DeviceSpec { source: PathBuf::from(source), target: PathBuf::from(target), access: access.to_owned() })
 }
 
+/// `--health-on-failure`, as podman has it.
+pub fn health_action(text: &str) -> Result<HealthAction, String> {
+    match text {
+        "" | "none" => Ok(HealthAction::None),
+        "kill" => Ok(HealthAction::Kill),
+        "restart" => Ok(HealthAction::Restart),
+        "stop" => Ok(HealthAction::Stop),
+        other => Err(format!(
+            "invalid on-failure action {other:?} for health check: supported actions are none,kill,restart,stop"
+        )),
+    }
+}
+
+/// `--restart`, `None` for an empty text.
+pub fn restart_policy(text: &str) -> Result<Option<RestartPolicy>, String> {
+    let daemon = |why: String| Err(format!("Error response from daemon: invalid restart policy: {why}"));
+    let (name, count) = text.split_once(':').unwrap_or((text, ""));
+    let retries = match count {
+        "" => 0,
+        count => count.parse::<i64>().map_err(|_| {
+            "invalid restart policy format: maximum retry count must be an integer".to_owned()
+        })?,
+    };
+    let policy = match name {
+        "" if text.is_empty() => return Ok(None),
+        "" => return Err("invalid restart policy format: no policy provided before colon".to_owned()),
+        "no" => RestartPolicy::No,
+        "always" => RestartPolicy::Always,
+        "unless-stopped" => RestartPolicy::UnlessStopped,
+        "on-failure" => match u32::try_from(retries) {
+            Ok(retries) => return Ok(Some(RestartPolicy::OnFailure { retries })),
+            Err(_) if retries < 0 => return daemon("maximum retry count cannot be negative".to_owned()),
+            Err(_) => return daemon("maximum retry count is too large".to_owned()),
+        },
+        other => {
+            return daemon(format!(
+                "unknown policy '{other}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
+            ));
+        }
+    };
+    match retries {
+        0 => Ok(Some(policy)),
+        1.. => daemon("maximum retry count can only be used with 'on-failure'".to_owned()),
+        _ => {
+            daemon("maximum retry count can only be used with 'on-failure' and cannot be negative".to_owned())
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,6 +257,34 @@ mod tests {
             let got = extra_host(text);
             let want = want.map(|(a, b)| (a.to_owned(), b.to_owned())).map_err(str::to_owned);
             assert_eq!(got, want, "{text}");
+        }
+    }
+
+    #[test]
+    fn restart_policies_and_dockers_complaints() {
+        use RestartPolicy::*;
+        for (text, want) in [
+            ("", None),
+            ("no", Some(No)),
+            ("always", Some(Always)),
+            ("unless-stopped", Some(UnlessStopped)),
+            ("on-failure", Some(OnFailure { retries: 0 })),
+            ("on-failure:", Some(OnFailure { retries: 0 })),
+            ("on-failure:5", Some(OnFailure { retries: 5 })),
+        ] {
+            assert_eq!(restart_policy(text), Ok(want), "{text}");
+        }
+        for (text, why) in [
+            (":1", "no policy provided before colon"),
+            ("on-failure:x", "maximum retry count must be an integer"),
+            ("on-failure:-1", "maximum retry count cannot be negative"),
+            ("on-failure:99999999999", "too large"),
+            ("always:2", "maximum retry count can only be used with 'on-failure'"),
+            ("no:-2", "can only be used with 'on-failure' and cannot be negative"),
+            ("sometimes", "unknown policy 'sometimes'; use one of 'no', 'always', 'on-failure', or"),
+        ] {
+            let error = restart_policy(text).unwrap_err();
+            assert!(error.contains(why) && error.contains("invalid restart policy"), "{text}: {error}");
         }
     }
 

@@ -1,9 +1,10 @@
 //! Containers on disk.
 //!
 //! ```text
-//! containers/<id>/record.json   the wish and the facts; made by `create`, replaced by `rename`
-//!                 state.json    what happened; replaced by the supervisor at start and at exit
-//!                 state.last    while it runs: disk space set aside for the state at exit
+//! containers/<id>/record.json   the wish and the facts; made by `create`, replaced by `rename`, `update`
+//!                 state.json    what happened; replaced by the supervisor at each start and each exit
+//!                 state.last    while it runs: disk space set aside for the state that comes next
+//!                 health.json   what came of its health checks (`container::health`)
 //!                 alive         empty; three locks on it, below
 //!                 container.log hosts hostname resolv.conf upper/ ...
 //! containers/names/<name>       a symbolic link to ../<id>: the claim of a name
@@ -18,7 +19,7 @@
 //! **Byte 2: paused means locked**, by the supervisor too: neither a full disk nor a kill leaves a lie.
 //!
 //! **Byte 1: who may change the container**: its creator, `start` (which hands it to the supervisor),
-//! `rename`, `remove`, the supervisor that removes a `--rm` container. Readers take no lock, because every
+//! `rename`, `update`, `remove`, the supervisor that removes a `--rm` container. Readers take no lock, because every
 //! file is replaced as a whole.
 //!
 //! A container comes into being by one rename out of `partial/` and goes by one rename back. What a killed
@@ -36,7 +37,8 @@ use std::time::Duration;
 
 use rustix::fs::{FallocateFlags, Mode, OFlags, openat};
 
-use super::spec::MountSpec;
+use super::health::{self, Health, HealthStatus};
+use super::spec::{MountSpec, RestartPolicy};
 use super::{ContainerId, ContainerName, ContainerRecord, Exit, State, StateFile, names, record, state};
 use crate::config::Config;
 use crate::sys::file::{self, Durability};
@@ -50,6 +52,8 @@ pub const CHANGE: Byte = Byte(1);
 
 /// The byte that a supervisor holds while its container is paused.
 pub const PAUSED: Byte = Byte(2);
+
+const HEALTH: &str = "health.json";
 
 /// Becomes `state.json` at the end.
 const RESERVED: &str = "state.last";
@@ -70,6 +74,8 @@ pub struct ContainerView {
     /// What the supervisor wrote last: facts for `inspect` (overlay mode, starts), not to be believed
     /// about running.
     pub facts: StateFile,
+    /// Where it is checked, from its first start on.
+    pub health: Option<Health>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -272,7 +278,18 @@ impl ContainerStore {
             };
         let (state, facts) =
             state_in(directory, &path("state.json")).map_err(io_error("reading", &path("state.json")))?;
-        Ok(Some(ContainerView { record, state, facts }))
+        let health = match facts.is_checked {
+            true => {
+                let mut health = health_in(directory).map_err(io_error("reading", &path(HEALTH)))?;
+                // As Docker has it: nobody checks what does not run.
+                if !matches!(state, State::Running { .. }) {
+                    health.status = HealthStatus::Unhealthy;
+                }
+                Some(health)
+            }
+            false => None,
+        };
+        Ok(Some(ContainerView { record, state, facts, health }))
     }
 
     /// Whether a supervisor keeps the container (it may be about to start it, or to end).
@@ -305,7 +322,7 @@ impl ContainerStore {
     pub fn list_running(&self) -> Result<Vec<ContainerView>, StoreError> {
         let mut views = self
             .list_where(|directory| open_at(directory, "alive").is_ok_and(|file| is_alive(file.as_fd())))?;
-        views.retain(|view| matches!(view.state, State::Running { .. }));
+        views.retain(|view| view.state.is_up());
         Ok(views)
     }
 
@@ -450,11 +467,24 @@ impl Change<'_> {
         self.lock.hand_over();
     }
 
+    fn record(&self) -> Result<ContainerRecord, StoreError> {
+        self.store.record(&self.id)?.ok_or_else(|| StoreError::NotFound(self.id.to_string()))
+    }
+
+    /// Gives the container another restart policy. Its supervisor, if it runs, does not hear of it.
+    pub fn set_restart(&self, policy: RestartPolicy) -> Result<(), StoreError> {
+        let mut record = self.record()?;
+        if record.spec.restart == policy {
+            return Ok(());
+        }
+        record.spec.restart = policy;
+        write_record_over(&self.store.directory(&self.id), &record)
+    }
+
     /// Gives the container another name.
     pub fn rename(&self, name: &ContainerName) -> Result<(), StoreError> {
         let directory = self.store.directory(&self.id);
-        let mut record =
-            self.store.record(&self.id)?.ok_or_else(|| StoreError::NotFound(self.id.to_string()))?;
+        let mut record = self.record()?;
         if record.name == *name {
             return Ok(());
         }
@@ -519,16 +549,21 @@ fn state_in(directory: BorrowedFd<'_>, path: &Path) -> io::Result<(State, StateF
         None => Ok(StateFile::default()),
     };
     let facts = read()?;
-    let (Some(started), None) = (facts.started, &facts.exit) else {
-        let state = match &facts.exit {
-            Some(exit) => State::Exited { started: facts.started, exit: exit.clone() },
-            None => State::Created,
-        };
-        return Ok((state, facts));
+    let started = match (facts.started, &facts.exit) {
+        (Some(started), None) => started,
+        (Some(started), Some(_)) if facts.restarting => started,
+        (started, Some(exit)) => {
+            let exit = exit.clone();
+            return Ok((State::Exited { started, exit }, facts));
+        }
+        (None, None) => return Ok((State::Created, facts)),
     };
     if let Ok(alive) = open_at(directory, "alive")
         && is_alive(alive.as_fd())
     {
+        if let Some(exit) = &facts.exit {
+            return Ok((State::Restarting { started, exit: exit.clone() }, facts));
+        }
         let paused = lock::is_locked(alive.as_fd(), PAUSED).unwrap_or(false);
         return Ok((State::Running { started, pid: facts.pid.unwrap_or(0), paused }, facts));
     }
@@ -543,6 +578,12 @@ fn state_in(directory: BorrowedFd<'_>, path: &Path) -> io::Result<(State, StateF
         error: Some("the supervisor of this container was killed or the machine went down".into()),
     });
     Ok((State::Exited { started: facts.started, exit }, facts))
+}
+
+/// Nothing known is as before the first check.
+fn health_in(directory: BorrowedFd<'_>) -> io::Result<Health> {
+    let bytes = read_at(directory, HEALTH)?;
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
 }
 
 /// When the container last wrote its log, or else its state: the nearest to its end that is known.
@@ -609,7 +650,7 @@ pub fn reserve_last_state(directory: &Path) {
     }
 }
 
-/// As [`write_state`], into the space that was set aside, where there is some.
+/// As [`write_state`], not synced, into the space that was set aside, where there is some.
 pub fn write_last_state(directory: &Path, state: &StateFile) -> io::Result<()> {
     let into_reserved = || {
         let path = directory.join(RESERVED);
@@ -626,6 +667,24 @@ pub fn write_last_state(directory: &Path, state: &StateFile) -> io::Result<()> {
 fn encode_state(state: &StateFile) -> Vec<u8> {
     let state = StateFile { version: state::VERSION, ..state.clone() };
     serde_json::to_vec(&state).expect("a state has string keys only")
+}
+
+/// Replaces what is known of a container's health (supervisor only). What cannot be written (a full disk) must
+/// not leave what was true before: then nothing is known.
+pub fn write_health(directory: &Path, health: &Health) -> io::Result<()> {
+    let path = directory.join(HEALTH);
+    let health = Health { version: health::VERSION, ..health.clone() };
+    let bytes = serde_json::to_vec(&health).expect("health has string keys only");
+    file::replace(&path, &bytes, Durability::Atomic).or_else(|_| match fs::remove_file(&path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    })
+}
+
+/// The health as last written (supervisor only).
+pub fn read_health(directory: &Path) -> Health {
+    let bytes = fs::read(directory.join(HEALTH)).ok();
+    bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
 }
 
 /// Makes the state as last written survive a power cut.

@@ -183,6 +183,15 @@ fn the_state_is_what_lock_and_file_say_together() {
     let over = StateFile { exit: Some(exit.clone()), ..running };
     write_state(&store.directory(&id), &over, Durability::Atomic).unwrap();
     assert_eq!(state(), State::Exited { started: Some(started), exit: exit.clone() });
+    // Between two runs, or with a supervisor that was killed there.
+    let waiting = StateFile { restarting: true, ..over.clone() };
+    write_state(&store.directory(&id), &waiting, Durability::Atomic).unwrap();
+    assert_eq!(state(), State::Exited { started: Some(started), exit: exit.clone() });
+    let lock = hold(&store, &id);
+    assert_eq!(state(), State::Restarting { started, exit: exit.clone() });
+    assert_eq!(store.list_running().unwrap().len(), 1);
+    drop(lock);
+    write_state(&store.directory(&id), &over, Durability::Atomic).unwrap();
     // The next start is under way: nothing new is known yet.
     let _lock = hold(&store, &id);
     assert_eq!(state(), State::Exited { started: Some(started), exit });
