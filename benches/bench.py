@@ -144,6 +144,12 @@ def bench_parallel():
     args = ["run", "--rm", "--network", "none", "busybox", "true"]
     both("20 parallel run --rm", {"coracle": twenty(coracle(*args)), "podman": twenty(podman(*args))}, 3, 1 / 6)
 
+    # xargs ends with an error when any of them does.
+    many = ["sh", "-c", "seq 200 | xargs -P 200 -I_ " + " ".join(coracle(*args))]
+    alone, together = interleaved({"one": lambda: measure(coracle(*args)), "many": lambda: measure(many)}, 5).values()
+    limit("200 parallel run --rm, CPU of each", together[1] / 200, 2 * alone[1], "ms", "(at most twice one alone)")
+    limit("200 parallel run --rm, wall of each", together[0] / 200, 2 * alone[0], "ms", "(at most twice one alone)")
+
 
 def bench_memory():
     ids = [quiet(coracle("run", "-d", "--network", "none", "busybox", "sleep", "600")).strip() for _ in range(20)]
@@ -162,9 +168,10 @@ def bench_ps():
     for command in (coracle, podman):
         made = "seq {} | xargs -P 2 -I_ {} >/dev/null".format(count, " ".join(command("create", "--network", "none", "busybox", "true")))
         quiet(["sh", "-c", made])
-    both(f"ps -a with {count} containers", {"coracle": coracle("ps", "-a"), "podman": podman("ps", "-a")}, 5, 1 / 10)
-    both(f"ps with {count} containers", {"coracle": coracle("ps"), "podman": podman("ps")}, 5, 1 / 10)
-    quiet(["sh", "-c", f"{CORACLE} ps -aq | xargs {CORACLE} rm >/dev/null"])
+        quiet(["sh", "-c", "seq 20 | xargs -P 2 -I_ " + " ".join(command("run", "-d", "--network", "none", "busybox", "sleep", "3600"))])
+    both(f"ps -a with {count} stopped, 20 running", {"coracle": coracle("ps", "-a"), "podman": podman("ps", "-a")}, 5, 1 / 10)
+    both(f"ps with {count} stopped, 20 running", {"coracle": coracle("ps"), "podman": podman("ps")}, 5, 1 / 10)
+    quiet(["sh", "-c", f"{CORACLE} ps -aq | xargs {CORACLE} rm -f >/dev/null"])
     subprocess.run(podman("rm", "-fa", "-t", "0"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
