@@ -5,7 +5,8 @@ use crate::need;
 
 fn sleeping(flags: &[&str]) -> (Coracle, String) {
     let c = Coracle::busybox();
-    let id = c.detached(flags, "exec sleep 600");
+    let head = ["run", "-d"].into_iter();
+    let id = c.ok(head.chain(flags.iter().copied()).chain(["busybox", "sleep", "600"])).line();
     (c, id)
 }
 
