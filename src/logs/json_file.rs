@@ -38,6 +38,10 @@ pub struct Encoder {
     /// `"attrs":{…},` or nothing.
     attributes: Vec<u8>,
     clock: Clock,
+    /// What follows the text, of the entry before: lines that come together have it in common.
+    end: Vec<u8>,
+    /// What it was made of.
+    end_of: Option<(Stream, Timestamp)>,
 }
 
 impl Encoder {
@@ -46,7 +50,23 @@ impl Encoder {
             true => attributes,
             false => [b"\"attrs\":", attributes.as_slice(), b","].concat(),
         };
-        Encoder { attributes, clock: Clock::default() }
+        Encoder { attributes, clock: Clock::default(), end: Vec::new(), end_of: None }
+    }
+
+    fn end(&mut self, stream: Stream, time: Timestamp) -> &[u8] {
+        if self.end_of != Some((stream, time)) {
+            self.end_of = Some((stream, time));
+            self.end.clear();
+            self.end.extend_from_slice(match stream {
+                Stream::Stdout => b"\",\"stream\":\"stdout\",",
+                Stream::Stderr => b"\",\"stream\":\"stderr\",",
+            });
+            self.end.extend_from_slice(&self.attributes);
+            self.end.extend_from_slice(b"\"time\":\"");
+            self.clock.write(time, &mut self.end);
+            self.end.extend_from_slice(b"\"}\n");
+        }
+        &self.end
     }
 }
 
@@ -56,14 +76,7 @@ impl Encode for Encoder {
     fn encode(&mut self, stream: Stream, text: &[u8], time: Timestamp, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"log\":\"");
         escape(text, out);
-        out.extend_from_slice(match stream {
-            Stream::Stdout => b"\",\"stream\":\"stdout\",",
-            Stream::Stderr => b"\",\"stream\":\"stderr\",",
-        });
-        out.extend_from_slice(&self.attributes);
-        out.extend_from_slice(b"\"time\":\"");
-        self.clock.write(time, out);
-        out.extend_from_slice(b"\"}\n");
+        out.extend_from_slice(self.end(stream, time));
     }
 
     /// Half a line is closed: readers pass over it.

@@ -45,8 +45,10 @@ impl<E: Encode> Writer<E> {
             return Ok(());
         }
         let result = self.file.append(&self.out);
+        // Much is followed by more: the memory goes when little comes.
+        let length = self.out.len();
         self.out.clear();
-        self.out.shrink_to(KEEP);
+        self.out.shrink_to(KEEP.max(2 * length));
         result
     }
 }
