@@ -101,8 +101,7 @@ fn escape(text: &[u8], out: &mut Vec<u8>) {
         [line @ .., b'\n'] => (line, b"\\n"),
         _ => (text, b""),
     };
-    let is_plain = |b: u8| matches!(b, 0x20..=0x7e) && !matches!(b, b'"' | b'\\' | b'<' | b'>' | b'&');
-    if bytes::find(line, |byte| !is_plain(byte)).is_none() {
+    if !bytes::any(line, is_special) {
         out.extend_from_slice(line);
     } else {
         for chunk in line.utf8_chunks() {
@@ -113,6 +112,15 @@ fn escape(text: &[u8], out: &mut Vec<u8>) {
         }
     }
     out.extend_from_slice(end);
+}
+
+/// What may not stand for itself. Written for vectors: the characters of a pair differ in one bit.
+fn is_special(byte: u8) -> bool {
+    let is_outside = (byte as i8) < 0x20;
+    let is_quote_or_ampersand = byte & !0x04 == b'"';
+    let is_angle = byte | 0x02 == b'>';
+    let is_backslash = byte == b'\\';
+    is_outside | is_quote_or_ampersand | is_angle | is_backslash
 }
 
 fn escape_valid(text: &str, out: &mut Vec<u8>) {
@@ -178,7 +186,7 @@ impl Decode for Reader {
     const HEAD: &'static [u8] = b"";
 
     fn decode<'a>(&'a mut self, bytes: &'a [u8]) -> Step<'a> {
-        let Some(end) = bytes::newline(bytes) else { return Step::More };
+        let Some(end) = memchr::memchr(b'\n', bytes) else { return Step::More };
         let line = &bytes[..end];
         self.text.clear();
         let found = match self.by_hand(line) {
@@ -230,7 +238,7 @@ impl Reader {
     fn by_hand<'a>(&mut self, line: &'a [u8]) -> Option<Found<'a>> {
         let mut rest = line.strip_prefix(b"{\"log\":\"")?;
         loop {
-            let at = bytes::find(rest, |byte| matches!(byte, b'"' | b'\\'))?;
+            let at = memchr::memchr2(b'"', b'\\', rest)?;
             self.text.extend_from_slice(&rest[..at]);
             if rest[at] == b'"' {
                 rest = &rest[at + 1..];

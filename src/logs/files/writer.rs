@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::compress::Compressing;
 use super::{Encode, PART, compressed, rotated};
 use crate::logs::options::Rotation;
-use crate::logs::{Sink, Stream, bytes};
+use crate::logs::{Sink, Stream};
 
 /// Memory that an idle writer may keep.
 const KEEP: usize = 4096;
@@ -60,7 +60,7 @@ impl<E: Encode> Sink for Writer<E> {
             let waiting = self.pending[stream as usize].len();
             let room = PART - waiting;
             let window = &bytes[..bytes.len().min(room)];
-            let end = match bytes::newline(window) {
+            let end = match memchr::memchr(b'\n', window) {
                 Some(at) => at + 1,
                 None if window.len() == room => cut(window),
                 None => {
