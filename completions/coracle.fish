@@ -130,10 +130,6 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l volume-driver -d
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l volumes-from -d 'Mount volumes from the specified container(s)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s w -l workdir -d 'Working directory inside the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l blkio-weight -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l blkio-weight-device -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l cgroup-parent -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l cpu-count -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l cpu-percent -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l cpu-period -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l cpu-quota -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l cpu-rt-period -r
@@ -142,28 +138,32 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -s c -l cpu-shares 
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l cpus -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l cpuset-cpus -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l cpuset-mems -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -s m -l memory -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l memory-reservation -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l memory-swap -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l pids-limit -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l blkio-weight-device -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l cgroup-parent -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l cpu-percent -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l device-cgroup-rule -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l device-read-bps -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l device-read-iops -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l device-write-bps -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l device-write-iops -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l expose -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l gpus -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l io-maxbandwidth -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l io-maxiops -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l kernel-memory -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l memory-swappiness -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l cpu-count -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l expose -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l gpus -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l ip -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l ip6 -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l isolation -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l kernel-memory -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l link -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l link-local-ip -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l mac-address -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -s m -l memory -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l memory-reservation -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l memory-swap -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l memory-swappiness -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l network-alias -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l pids-limit -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s p -l publish -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l runtime -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l detach-keys -d 'Override the key sequence for detaching a container' -r
@@ -286,10 +286,6 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l volume-driver
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l volumes-from -d 'Mount volumes from the specified container(s)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s w -l workdir -d 'Working directory inside the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l blkio-weight -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l blkio-weight-device -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l cgroup-parent -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l cpu-count -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l cpu-percent -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l cpu-period -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l cpu-quota -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l cpu-rt-period -r
@@ -298,28 +294,32 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -s c -l cpu-shar
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l cpus -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l cpuset-cpus -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l cpuset-mems -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -s m -l memory -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l memory-reservation -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l memory-swap -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l pids-limit -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l blkio-weight-device -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l cgroup-parent -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l cpu-percent -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l device-cgroup-rule -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l device-read-bps -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l device-read-iops -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l device-write-bps -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l device-write-iops -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l expose -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l gpus -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l io-maxbandwidth -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l io-maxiops -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l kernel-memory -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l memory-swappiness -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l cpu-count -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l expose -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l gpus -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l ip -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l ip6 -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l isolation -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l kernel-memory -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l link -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l link-local-ip -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l mac-address -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -s m -l memory -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l memory-reservation -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l memory-swap -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l memory-swappiness -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l network-alias -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l pids-limit -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s p -l publish -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l runtime -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l init -d 'Run an init inside the container that forwards signals and reaps processes'
@@ -509,10 +509,6 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l volumes-from -d 'Mount volumes from the specified container(s)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s w -l workdir -d 'Working directory inside the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l blkio-weight -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l blkio-weight-device -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cgroup-parent -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cpu-count -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cpu-percent -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cpu-period -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cpu-quota -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cpu-rt-period -r
@@ -521,28 +517,32 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cpus -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cpuset-cpus -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cpuset-mems -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s m -l memory -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l memory-reservation -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l memory-swap -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l pids-limit -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l blkio-weight-device -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cgroup-parent -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cpu-percent -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l device-cgroup-rule -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l device-read-bps -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l device-read-iops -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l device-write-bps -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l device-write-iops -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l expose -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l gpus -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l io-maxbandwidth -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l io-maxiops -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l kernel-memory -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l memory-swappiness -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cpu-count -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l expose -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l gpus -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l ip -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l ip6 -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l isolation -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l kernel-memory -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l link -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l link-local-ip -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l mac-address -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s m -l memory -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l memory-reservation -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l memory-swap -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l memory-swappiness -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l network-alias -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l pids-limit -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s p -l publish -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l runtime -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l detach-keys -d 'Override the key sequence for detaching a container' -r
@@ -664,10 +664,6 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l volumes-from -d 'Mount volumes from the specified container(s)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s w -l workdir -d 'Working directory inside the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l blkio-weight -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l blkio-weight-device -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cgroup-parent -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cpu-count -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cpu-percent -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cpu-period -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cpu-quota -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cpu-rt-period -r
@@ -676,28 +672,32 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cpus -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cpuset-cpus -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cpuset-mems -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s m -l memory -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l memory-reservation -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l memory-swap -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l pids-limit -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l blkio-weight-device -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cgroup-parent -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cpu-percent -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l device-cgroup-rule -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l device-read-bps -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l device-read-iops -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l device-write-bps -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l device-write-iops -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l expose -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l gpus -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l io-maxbandwidth -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l io-maxiops -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l kernel-memory -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l memory-swappiness -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cpu-count -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l expose -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l gpus -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l ip -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l ip6 -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l isolation -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l kernel-memory -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l link -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l link-local-ip -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l mac-address -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s m -l memory -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l memory-reservation -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l memory-swap -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l memory-swappiness -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l network-alias -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l pids-limit -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s p -l publish -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l runtime -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l init -d 'Run an init inside the container that forwards signals and reaps processes'
@@ -885,6 +885,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand volume; and not __fish_s
 complete -c coracle -n "__fish_coracle_using_subcommand volume; and __fish_seen_subcommand_from create" -s d -l driver -d 'Specify volume driver name' -r
 complete -c coracle -n "__fish_coracle_using_subcommand volume; and __fish_seen_subcommand_from create" -l label -d 'Set metadata for a volume' -r
 complete -c coracle -n "__fish_coracle_using_subcommand volume; and __fish_seen_subcommand_from create" -s o -l opt -d 'Set driver specific options (type, o, device)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand volume; and __fish_seen_subcommand_from create" -l name -d 'Specify volume name, as Docker did before it was an argument' -r
 complete -c coracle -n "__fish_coracle_using_subcommand volume; and __fish_seen_subcommand_from create" -l ignore -d 'Succeed if the volume exists, as it always does'
 complete -c coracle -n "__fish_coracle_using_subcommand volume; and __fish_seen_subcommand_from inspect" -s f -l format -d 'Format output using a custom template: \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
 complete -c coracle -n "__fish_coracle_using_subcommand volume; and __fish_seen_subcommand_from ls" -s f -l filter -d 'Provide filter values (e.g. "dangling=true")' -r

@@ -67,6 +67,19 @@ impl Format {
         self.template.mentions(field)
     }
 
+    /// Complains of a field that no row has even where there are no rows, as Docker's `ps` does.
+    pub fn check_fields(&self, listing: &Listing) -> Result<()> {
+        let fields = listing.headings.iter().map(|(field, _)| (*field, String::new()));
+        let mut fields = row(fields.collect());
+        fields.push(("Label".to_owned(), label_method(std::collections::BTreeMap::default())));
+        match self.template.execute(&Value::fields(fields), Unknown::Field(listing.kind)) {
+            Err(error) if error.to_string().contains("can't evaluate field") => {
+                Err(Failure::new(format!("failed to execute template: {error}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The whole text.
     pub fn render(&self, listing: &Listing, rows: &[Value]) -> Result<String> {
         let mut text = String::new();

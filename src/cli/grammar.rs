@@ -34,13 +34,16 @@ impl Place<'_> {
         format!("{} {}", self.program, self.path).trim_end().to_owned()
     }
 
+    /// The command with what may follow it; further lines of a usage name the program as well.
+    pub fn usage_line(&self) -> String {
+        let usage = self.usage.replace("\tcoracle ", &format!("\t{} ", self.program));
+        format!("{} {usage}", self.name()).trim_end().to_owned()
+    }
+
     fn complaint(&self, status: u8, message: &str, pointer: &str) -> Failure {
-        let name = self.name();
-        let text = format!(
-            "{message}\n\nUsage:  {name} {}\n\n{pointer} '{name} --help' for more information",
-            self.usage
-        );
-        Failure { status, text: text.replace(" \n", "\n") }
+        let (name, usage) = (self.name(), self.usage_line());
+        let text = format!("{message}\n\nUsage:  {usage}\n\n{pointer} '{name} --help' for more information");
+        Failure { status, text }
     }
 
     /// A flag that cannot be read: status 125.

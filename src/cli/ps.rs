@@ -137,6 +137,7 @@ impl Verb for Ps {
             (true, "" | "table" | "json") => Format::parse("{{.ID}}", "")?,
             (_, format) => Format::parse(format, &default)?,
         };
+        format.check_fields(&LISTING)?;
         let engine = context.engine()?;
         let configs = Configs { engine: &engine, known: RefCell::default() };
         let views = self.selected(&configs, &filters)?;

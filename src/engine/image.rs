@@ -167,11 +167,18 @@ impl Engine {
 
     /// `tag SOURCE TARGET`: the target moves if it exists.
     pub fn tag_image(&self, source: &str, target: &str) -> Result<()> {
-        let target = Reference::parse(target).map_err(|error| {
-            let message =
-                format!("error parsing reference: {target:?} is not a valid repository/tag: {error}");
-            Error::new(Kind::InvalidParameter, message)
-        })?;
+        let read = |text: &str| {
+            Reference::parse(text).map_err(|error| {
+                let message =
+                    format!("error parsing reference: {text:?} is not a valid repository/tag: {error}");
+                Error::of_client(message)
+            })
+        };
+        let is_id = |text: &str| text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        if !is_id(source) && !source.starts_with("sha256:") {
+            read(source)?;
+        }
+        let target = read(target)?;
         if target.digest.is_some() {
             return Err(Error::new(
                 Kind::InvalidParameter,

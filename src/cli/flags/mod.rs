@@ -6,6 +6,7 @@
 
 pub mod environment;
 pub mod later;
+pub mod limits;
 mod mounts;
 mod security;
 pub mod values;
@@ -31,7 +32,7 @@ use crate::image::Platform;
 use crate::logs;
 use mounts::MountFlag;
 pub use mounts::check_driver as check_volume_driver;
-pub use values::{key_value, label};
+pub use values::{key_or_value, label};
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct ContainerFlags {
@@ -39,7 +40,7 @@ pub struct ContainerFlags {
     #[arg(long, value_name = "list", value_parser = values::extra_host)]
     pub add_host: Vec<(String, String)>,
     /// Add an annotation to the container
-    #[arg(long, value_name = "map", value_parser = values::key_value)]
+    #[arg(long, value_name = "map", value_parser = values::key_or_value)]
     pub annotation: Vec<(String, String)>,
     /// Attach to STDIN, STDOUT or STDERR
     #[arg(short = 'a', long, value_name = "list", value_parser = values::stream)]
@@ -126,7 +127,7 @@ pub struct ContainerFlags {
     #[arg(long, value_name = "string")]
     pub log_driver: Option<String>,
     /// Log driver options
-    #[arg(long, value_name = "list", value_parser = values::key_value)]
+    #[arg(long, value_name = "list", value_parser = values::key_or_value)]
     pub log_opt: Vec<(String, String)>,
     /// Attach a filesystem mount to the container
     #[arg(long, value_name = "mount", value_parser = mounts::parse_mount)]
@@ -183,8 +184,8 @@ pub struct ContainerFlags {
     #[arg(long, value_name = "int", value_parser = go_int)]
     pub stop_timeout: Option<i64>,
     /// How the container writes to its root file system (overlay=hybrid|full|unpacked)
-    #[arg(long, value_name = "list", value_parser = values::key_value)]
-    pub storage_opt: Vec<(String, String)>,
+    #[arg(long, value_name = "list")]
+    pub storage_opt: Vec<String>,
     /// Sysctl options
     #[arg(long, value_name = "map", value_parser = values::sysctl)]
     pub sysctl: Vec<(String, String)>,
@@ -222,6 +223,8 @@ pub struct ContainerFlags {
     #[arg(long, action = clap::ArgAction::SetFalse, hide = true)]
     pub disable_content_trust: bool,
     #[command(flatten)]
+    pub limits: limits::CreationLimits,
+    #[command(flatten)]
     pub later: later::Later,
 }
 
@@ -232,7 +235,7 @@ pub fn platform(flag: Option<&str>) -> Result<Option<Platform>> {
         None => Ok(None),
         Some(text) => match text.parse() {
             Ok(platform) => Ok(Some(platform)),
-            Err(e) => Err(Failure::usage(format!("Error response from daemon: {e}"))),
+            Err(e) => Err(Failure::usage(format!("error parsing specified platform: {e}"))),
         },
     }
 }
@@ -509,10 +512,10 @@ fn oom_score(flag: Option<i64>) -> Result<Option<i32>> {
     }
 }
 
-fn overlay(options: &[(String, String)]) -> Result<Option<OverlayChoice>> {
+fn overlay(options: &[String]) -> Result<Option<OverlayChoice>> {
     let mut choice = None;
-    for (key, value) in options {
-        match (key.as_str(), value.as_str()) {
+    for option in options {
+        match option.split_once('=').ok_or_else(|| Failure::usage("invalid storage option"))? {
             ("overlay", "auto") => choice = Some(OverlayChoice::Auto),
             ("overlay", "hybrid") => choice = Some(OverlayChoice::Hybrid),
             ("overlay", "full") => choice = Some(OverlayChoice::Full),

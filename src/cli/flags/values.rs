@@ -24,12 +24,10 @@ pub fn stream(text: &str) -> Result<Stream, String> {
     }
 }
 
-/// `KEY=VALUE`
-pub fn key_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err(format!("invalid value {text:?}: want key=value")),
-    }
+/// `KEY=VALUE`, or `KEY` for an empty value: Docker's maps.
+pub fn key_or_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').unwrap_or((text, ""));
+    Ok((key.to_owned(), value.to_owned()))
 }
 
 /// `--label k=v` or `k` alone
