@@ -180,3 +180,63 @@ fn a_volume_may_be_named_in_dockers_former_way() {
     assert_eq!(c.ok(["volume", "create", "--name", "data"]).line(), "data");
     c.fails(1, ["volume", "create", "--name", "a", "b"]).says("conflicting options");
 }
+
+#[test]
+fn what_is_not_text_is_refused_unless_it_is_a_path() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let c = Coracle::busybox();
+    let odd = OsStr::from_bytes(b"\xff");
+    let run = OsStr::new("run");
+    for (words, why) in [
+        (
+            vec![run, OsStr::new("--name"), odd, OsStr::new("busybox")],
+            "for \"--name\" flag: it is not valid UTF-8",
+        ),
+        (
+            vec![run, OsStr::new("busybox"), OsStr::new("echo"), odd],
+            "invalid argument \"\u{fffd}\": it is not valid",
+        ),
+        (vec![OsStr::new("rm"), odd], "it is not valid UTF-8"),
+    ] {
+        c.fails(125, words).says(why).says("Usage:  coracle");
+    }
+    let mut cidfile = c.home().join("cid").into_os_string();
+    cidfile.push(odd);
+    c.ok([OsStr::new("create"), OsStr::new("--cidfile"), cidfile.as_ref(), OsStr::new("busybox")]);
+    assert!(std::path::Path::new(&cidfile).exists());
+}
+
+#[test]
+fn names_longer_than_a_file_may_have_are_refused_without_a_path() {
+    let c = Coracle::busybox();
+    let name = "a".repeat(300);
+    c.fails(1, ["create", "--name", &name, "busybox"])
+        .says("Invalid container name")
+        .does_not_say("os error");
+    c.ok(["create", "--name", &name[..255], "busybox"]);
+}
+
+#[test]
+fn ambiguous_ids_are_nobodys() {
+    let c = Coracle::busybox();
+    let mut seen = std::collections::HashSet::new();
+    let prefix = loop {
+        let id = c.ok(["create", "busybox"]).line();
+        if !seen.insert(id[..1].to_owned()) {
+            break id[..1].to_owned();
+        }
+    };
+    for command in ["start", "rm", "stop", "logs"] {
+        let why = format!("multiple IDs found with provided prefix: {prefix}");
+        c.fails(1, [command, &prefix]).says(&why);
+    }
+}
+
+#[test]
+fn what_only_clusters_have_is_refused_with_the_reason() {
+    let c = Coracle::new();
+    c.fails(1, ["volume", "update", "x"]).says("only volumes of a cluster");
+    c.fails(1, ["volume", "ls", "--cluster"]).says("swarms");
+    c.fails(125, ["run", "--isolation", "hyperv", "a"]).says("linux only supports 'default'");
+}

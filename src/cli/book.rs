@@ -99,8 +99,11 @@ const PLANNED: &[&str] = &[
     "trust",
     "image build",
     "system dial-stdio",
-    "volume update",
 ];
+
+/// Commands of Docker that mean nothing here, and why.
+const REFUSED: &[(&str, &str)] =
+    &[("volume update", "only volumes of a cluster can be updated, and here all are local")];
 
 /// The entry that answers to `path` (`ps`, `container ls`).
 pub fn find(path: &str) -> Option<&'static Entry> {
@@ -109,6 +112,11 @@ pub fn find(path: &str) -> Option<&'static Entry> {
 
 pub fn is_group(word: &str) -> bool {
     GROUPS.iter().any(|(name, _)| *name == word)
+}
+
+/// Why a command of Docker's will never be there.
+pub fn refusal(path: &str) -> Option<&'static str> {
+    REFUSED.iter().find(|(name, _)| *name == path).map(|(_, why)| *why)
 }
 
 pub fn is_planned(path: &str) -> bool {

@@ -28,6 +28,7 @@ pub struct Listing {
 pub struct Format {
     template: Template,
     is_table: bool,
+    has_heading: bool,
 }
 
 /// A template's error as commands tell it.
@@ -59,7 +60,12 @@ impl Format {
         let text = text.trim_matches(' ').replace("\\t", "\t").replace("\\n", "\n");
         let template = Template::parse(&text)
             .map_err(|error| Failure::new(format!("failed to parse template: {error}")))?;
-        Ok(Format { template, is_table })
+        Ok(Format { template, is_table, has_heading: is_table })
+    }
+
+    /// A table's rows alone, where that is asked for.
+    pub fn without_heading(self, without: bool) -> Format {
+        Format { has_heading: self.has_heading && !without, ..self }
     }
 
     /// Whether the template names a field; what is dear to compute is left out otherwise.
@@ -83,7 +89,7 @@ impl Format {
     /// The whole text.
     pub fn render(&self, listing: &Listing, rows: &[Value]) -> Result<String> {
         let mut text = String::new();
-        if self.is_table {
+        if self.has_heading {
             let headings =
                 listing.headings.iter().map(|(field, title)| ((*field).to_owned(), Value::str(title)));
             let mut headings: Vec<(String, Value)> = headings.collect();

@@ -149,6 +149,10 @@ fn in_group(context: &Context, group: &str, rest: &[OsString]) -> Result<u8> {
     match book::find(&path) {
         Some(entry) => run(entry, context, &path, rest),
         None if book::is_planned(&path) => Err(unknown(program, &path)),
+        None if book::refusal(&path).is_some() => {
+            let why = book::refusal(&path).unwrap_or_default();
+            Err(Failure::new(format!("{program}: '{program} {path}': {why}")))
+        }
         None => Err(Failure::new(format!(
             "{program}: unknown command: {program} {path}\n\nUsage:  {program} {group}\n\nRun '{program} {group} --help' for more information"
         ))),

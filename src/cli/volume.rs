@@ -42,11 +42,17 @@ pub struct VolumeInspect {
 
 #[derive(Debug, clap::Args)]
 pub struct VolumeLs {
+    /// Display only cluster volumes
+    #[arg(long, hide = true)]
+    cluster: bool,
     /// Provide filter values (e.g. "dangling=true")
     #[arg(short, long, value_name = "filter", value_parser = filter::parse)]
     filter: Vec<(String, String)>,
     #[arg(long, value_name = "string", help = HELP_OF_LISTINGS)]
     format: Option<String>,
+    /// Do not print the column headings
+    #[arg(short = 'n', long)]
+    noheading: bool,
     /// Only display volume names
     #[arg(short, long)]
     quiet: bool,
@@ -120,12 +126,16 @@ impl Verb for VolumeLs {
     const ABOUT: &'static str = "List volumes";
 
     fn run(self, context: &Context) -> Result<u8> {
+        if self.cluster {
+            return Err(Failure::new("--cluster: volumes of a cluster belong to swarms; here all are local"));
+        }
         let filters = Filters::new(&self.filter, FILTERS)?;
         let dangling = filters.truth("dangling")?;
         let format = match (self.quiet, self.format.as_deref().unwrap_or_default()) {
             (true, "" | "table" | "json") => Format::parse("{{.Name}}", "")?,
             (_, format) => Format::parse(format, "{{.Driver}}\t{{.Name}}")?,
         };
+        let format = format.without_heading(self.noheading);
         let engine = context.engine()?;
         let users = match dangling {
             Some(_) => engine.containers.volume_users().map_err(crate::engine::Error::from)?,

@@ -28,7 +28,7 @@ const FLAGS: &[Refused] = &[
     ("gpus", None, Value, &[""], "it is not there yet; give the devices with --device"),
     ("ip", None, Value, &[""], NETWORKS),
     ("ip6", None, Value, &[""], NETWORKS),
-    ("isolation", None, Value, &["", "default"], WINDOWS),
+    ("isolation", None, Value, &["", "default"], "linux only supports 'default'"),
     ("link", None, List, &[], NETWORKS),
     ("link-local-ip", None, List, &[], NETWORKS),
     ("mac-address", None, Value, &[""], NETWORKS),

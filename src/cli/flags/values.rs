@@ -167,6 +167,14 @@ pub fn device(text: &str) -> Result<DeviceSpec, String> {
     Ok(DeviceSpec { source: PathBuf::from(source), target: PathBuf::from(target), access: access.to_owned() })
 }
 
+/// `--umask`, octal.
+pub fn umask(text: &str) -> Result<u32, String> {
+    match u32::from_str_radix(text, 8) {
+        Ok(mask) if mask <= 0o777 => Ok(mask),
+        _ => Err(format!("invalid umask {text}: want octal digits up to 0777")),
+    }
+}
+
 /// `--health-on-failure`, as podman has it.
 pub fn health_action(text: &str) -> Result<HealthAction, String> {
     match text {
@@ -305,6 +313,9 @@ mod tests {
 
     #[test]
     fn other_values() {
+        assert_eq!((umask("027"), umask("0")), (Ok(0o27), Ok(0)));
+        assert_eq!(umask("9"), Err("invalid umask 9: want octal digits up to 0777".into()));
+        assert!(umask("1000").is_err());
         assert_eq!(stream("StdErr"), Ok(Stream::Stderr));
         assert_eq!(label("a.b"), Ok(("a.b".into(), String::new())));
         assert_eq!(label("=x"), Err("invalid label '=x': empty name".into()));
