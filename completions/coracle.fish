@@ -69,6 +69,7 @@ complete -c coracle -n "__fish_coracle_needs_command" -f -a "stop" -d 'Stop one 
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "top" -d 'Display the running processes of a container'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "unpause" -d 'Unpause all processes within one or more containers'
+complete -c coracle -n "__fish_coracle_needs_command" -f -a "untag" -d 'Take names, or all its names, away from an image'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "update" -d 'Update configuration of one or more containers'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "completion" -d 'Generate the autocompletion script for bash, fish, powershell or zsh'
@@ -120,6 +121,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l stop-signal -d '
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l stop-timeout -d 'Timeout (in seconds) to stop a container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l storage-opt -d 'How the container writes to its root file system (overlay=hybrid|full|unpacked)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l sysctl -d 'Sysctl options' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l timeout -d 'Kill the container when it has run for so many seconds (0 for no limit)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l tmpfs -d 'Mount a tmpfs directory' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l tz -d 'Time zone in the container ("Area/City", or "local" for this machine\'s)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l ulimit -d 'Ulimit options' -r
@@ -286,6 +288,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l stop-signal -
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l stop-timeout -d 'Timeout (in seconds) to stop a container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l storage-opt -d 'How the container writes to its root file system (overlay=hybrid|full|unpacked)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l sysctl -d 'Sysctl options' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l timeout -d 'Kill the container when it has run for so many seconds (0 for no limit)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l tmpfs -d 'Mount a tmpfs directory' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l tz -d 'Time zone in the container ("Area/City", or "local" for this machine\'s)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l ulimit -d 'Ulimit options' -r
@@ -536,6 +539,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l stop-timeout -d 'Timeout (in seconds) to stop a container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l storage-opt -d 'How the container writes to its root file system (overlay=hybrid|full|unpacked)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l sysctl -d 'Sysctl options' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l timeout -d 'Kill the container when it has run for so many seconds (0 for no limit)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l tmpfs -d 'Mount a tmpfs directory' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l tz -d 'Time zone in the container ("Area/City", or "local" for this machine\'s)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l ulimit -d 'Ulimit options' -r
@@ -702,6 +706,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l stop-timeout -d 'Timeout (in seconds) to stop a container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l storage-opt -d 'How the container writes to its root file system (overlay=hybrid|full|unpacked)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l sysctl -d 'Sysctl options' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l timeout -d 'Kill the container when it has run for so many seconds (0 for no limit)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l tmpfs -d 'Mount a tmpfs directory' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l tz -d 'Time zone in the container ("Area/City", or "local" for this machine\'s)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l ulimit -d 'Ulimit options' -r
@@ -869,20 +874,21 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from wait" -s l -l latest -d 'Act on the container created last'
 complete -c coracle -n "__fish_coracle_using_subcommand healthcheck; and not __fish_seen_subcommand_from run" -f -a "run" -d 'Run the health check of a container now'
 complete -c coracle -n "__fish_coracle_using_subcommand healthcheck; and __fish_seen_subcommand_from run" -l ignore-result -d 'Exit with status 0 whatever comes of the check'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag" -f -a "pull" -d 'Download an image from a registry'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag" -f -a "push" -d 'Upload an image to a registry'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag" -f -a "ls" -d 'List images'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag" -f -a "list" -d 'List images'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag" -f -a "history" -d 'Show the history of an image'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag" -f -a "import" -d 'Import the contents from a tarball to create a filesystem image'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag" -f -a "inspect" -d 'Display detailed information on one or more images'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag" -f -a "exists" -d 'Check if an image exists (status 0: yes, 1: no, 125: something went wrong)'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag" -f -a "prune" -d 'Remove unused images'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag" -f -a "load" -d 'Load an image from a tar archive or STDIN'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag" -f -a "rm" -d 'Remove one or more images'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag" -f -a "remove" -d 'Remove one or more images'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag" -f -a "save" -d 'Save one or more images to a tar archive (streamed to STDOUT by default)'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag untag" -f -a "pull" -d 'Download an image from a registry'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag untag" -f -a "push" -d 'Upload an image to a registry'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag untag" -f -a "ls" -d 'List images'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag untag" -f -a "list" -d 'List images'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag untag" -f -a "history" -d 'Show the history of an image'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag untag" -f -a "import" -d 'Import the contents from a tarball to create a filesystem image'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag untag" -f -a "inspect" -d 'Display detailed information on one or more images'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag untag" -f -a "exists" -d 'Check if an image exists (status 0: yes, 1: no, 125: something went wrong)'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag untag" -f -a "prune" -d 'Remove unused images'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag untag" -f -a "load" -d 'Load an image from a tar archive or STDIN'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag untag" -f -a "rm" -d 'Remove one or more images'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag untag" -f -a "remove" -d 'Remove one or more images'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag untag" -f -a "save" -d 'Save one or more images to a tar archive (streamed to STDOUT by default)'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag untag" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import inspect exists prune load rm remove save tag untag" -f -a "untag" -d 'Take names, or all its names, away from an image'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from pull" -l policy -d 'When to download ("always", "missing", "never", "newer")' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from pull" -l platform -d 'Set platform if server is multi-platform capable' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from pull" -s a -l all-tags -d 'Download all tagged images in the repository'

@@ -391,3 +391,45 @@ fn listings_without_their_headings() {
     c.fails(125, ["stats", "--interval", "0"]).says("want at least 1");
     c.ok(["stats", "--no-stream", "-i", "1"]).says("CPU %");
 }
+
+#[test]
+fn a_run_that_takes_too_long_is_killed() {
+    let c = Coracle::busybox();
+    c.fails(255, ["run", "--rm", "--timeout", "1", "busybox", "sleep", "600"]);
+    assert_eq!(c.sh(&["--timeout", "600"], "echo done").line(), "done");
+    assert_eq!(c.sh(&["--timeout", "0"], "echo done").line(), "done");
+    // Each run has the whole time.
+    c.ok([
+        "run",
+        "-d",
+        "--name",
+        "box",
+        "--timeout",
+        "1",
+        "--restart",
+        "on-failure:1",
+        "busybox",
+        "sleep",
+        "600",
+    ]);
+    c.wait_for_state("box", "exited");
+    assert_eq!(c.inspect("box", "{{.RestartCount}} {{.State.ExitCode}}"), "1 255");
+    c.fails(125, ["run", "--timeout", "-1", "busybox"]).says("invalid syntax");
+}
+
+#[test]
+fn names_are_taken_away_and_the_image_stays() {
+    let c = Coracle::busybox();
+    let id = c.ok(["images", "-q", "--no-trunc", "busybox"]).line();
+    c.ok(["tag", "busybox", "one"]);
+    c.ok(["tag", "busybox", "two:x"]);
+    c.ok(["untag", "busybox", "one"]);
+    c.fails(1, ["image", "inspect", "one"]);
+    c.fails(125, ["untag", "busybox", "one"]).says("one:latest: tag not known");
+    c.fails(125, ["untag", "nosuch"]).says("No such image: nosuch:latest");
+    c.fails(125, ["untag"]).says("requires at least 1 argument");
+    c.ok(["image", "untag", &id]);
+    assert_eq!(c.ok(["images", "-q", "--no-trunc"]).line(), id);
+    assert_eq!(c.inspect(&id, "{{len .RepoTags}}"), "0");
+    c.ok(["run", "--rm", &id, "true"]);
+}

@@ -79,6 +79,8 @@ pub struct ContainerSpec {
     pub stop_signal: Option<String>,
     /// Seconds between the stop signal and KILL; 10 when unset, negative waits for ever.
     pub stop_timeout: Option<i64>,
+    /// Seconds after which a run is killed; no limit when unset.
+    pub run_limit: Option<u32>,
     pub auto_remove: bool,
     pub restart: RestartPolicy,
     /// Comes before the image's, field by field.

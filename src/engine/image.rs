@@ -191,6 +191,19 @@ impl Engine {
         Ok(())
     }
 
+    /// Takes names away from an image, all of them when none is given; the image stays.
+    pub fn untag_image(&self, image: &str, names: &[String]) -> Result<()> {
+        let read = |name: &String| match Reference::parse(name) {
+            Ok(name) => Ok(name.or_latest()),
+            Err(error) => Err(Error::of_client(error.to_string())),
+        };
+        let names = names.iter().map(read).collect::<Result<Vec<_>>>()?;
+        let found = self.find_image(image)?;
+        let removed = self.images.untag(image, &names).map_err(image_error)?;
+        self.image_was_removed(Some(&found), &removed);
+        Ok(())
+    }
+
     /// `rmi NAME`. An image of ours has no untagged parents, which is all that `no_prune` could keep: it
     /// is taken for Docker's sake.
     pub fn remove_image(&self, name: &str, force: bool, no_prune: bool) -> Result<Vec<Removed>> {

@@ -198,6 +198,9 @@ pub struct ContainerFlags {
     /// Sysctl options
     #[arg(long, value_name = "map", value_parser = values::sysctl)]
     pub sysctl: Vec<(String, String)>,
+    /// Kill the container when it has run for so many seconds (0 for no limit)
+    #[arg(long, value_name = "uint", value_parser = values::uint32)]
+    pub timeout: Option<u32>,
     /// Mount a tmpfs directory
     #[arg(long, value_name = "list")]
     pub tmpfs: Vec<String>,
@@ -372,6 +375,7 @@ impl ContainerFlags {
             user_namespace: user_namespace(self.userns)?,
             stop_signal: self.stop_signal,
             stop_timeout: self.stop_timeout,
+            run_limit: self.timeout.filter(|seconds| *seconds > 0),
             auto_remove: self.rm,
             restart,
             health,

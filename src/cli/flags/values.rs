@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use crate::cli::ui::units::go_int;
+use crate::cli::ui::units::{go_int, go_uint};
 use crate::container::health::HealthAction;
 use crate::container::spec::{DeviceSpec, RestartPolicy, Ulimit, is_namespaced_sysctl};
 
@@ -165,6 +165,12 @@ pub fn device(text: &str) -> Result<DeviceSpec, String> {
         }
     }
     Ok(DeviceSpec { source: PathBuf::from(source), target: PathBuf::from(target), access: access.to_owned() })
+}
+
+/// `--timeout`
+pub fn uint32(text: &str) -> Result<u32, String> {
+    let out_of_range = || format!("strconv.ParseUint: parsing {text:?}: value out of range");
+    u32::try_from(go_uint(text)?).map_err(|_| out_of_range())
 }
 
 /// `--umask`, octal.
