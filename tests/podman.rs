@@ -148,7 +148,7 @@ fn replace_takes_the_place_of_a_container() {
     assert_eq!(c.ok(["ps", "-aq", "--no-trunc"]).line(), second);
     // One that cannot be made takes nobody's place.
     c.fails(125, ["run", "--replace", "--name", "box", "--pull", "never", "nosuch"]);
-    c.fails(125, ["create", "--replace", "--name", "box", "--log-opt", "foo=1", "busybox"]);
+    c.fails(1, ["create", "--replace", "--name", "box", "--log-opt", "foo=1", "busybox"]);
     assert_eq!(states(&c), "box=running");
     let third = c.ok(["create", "--replace", "--name", "box", "busybox"]).line();
     assert_eq!(c.ok(["ps", "-aq", "--no-trunc"]).line(), third);
@@ -290,4 +290,146 @@ fn listings_are_sorted_as_asked() {
     assert!(images("size").ends_with("cake"));
     assert!(images("created").ends_with("cake"), "made in 2020");
     c.fails(125, ["images", "--sort", "sideways"]).says("want one of created");
+}
+
+#[test]
+fn variables_of_the_image_and_of_the_caller() {
+    let image = ImageBuilder::busybox().config("Env", serde_json::json!(["PATH=/bin", "A=image", "B=image"]));
+    let c =
+        Coracle::new().with_env("A", "caller").with_env("C", "caller").with_env("https_proxy", "http://p");
+    c.load(&image.docker_archive(&["img"])).success();
+    let env = |flags: &[&str]| {
+        let words = ["run", "--rm"].iter().chain(flags).chain(&["img", "/bin/busybox", "env"]);
+        let output = c.ok(words);
+        let mut lines: Vec<String> = output.lines().iter().map(|line| (*line).to_owned()).collect();
+        lines.retain(|line| ["A=", "B=", "C=", "https"].iter().any(|name| line.starts_with(name)));
+        lines.sort();
+        lines.join(" ")
+    };
+    assert_eq!(env(&[]), "A=image B=image");
+    assert_eq!(env(&["--env-host"]), "A=image B=image C=caller https_proxy=http://p");
+    assert_eq!(env(&["--env-host", "-e", "C=flag"]), "A=image B=image C=flag https_proxy=http://p");
+    assert_eq!(env(&["--unsetenv", "A"]), "B=image");
+    assert_eq!(env(&["--unsetenv", "A", "-e", "A=flag"]), "A=flag B=image");
+    assert_eq!(env(&["--unsetenv-all", "-e", "B=flag"]), "B=flag");
+    assert_eq!(env(&["--http-proxy"]), "A=image B=image https_proxy=http://p");
+    let id = c.ok(["create", "--unsetenv", "A", "img", "true"]).line();
+    c.ok(["inspect", "-f", "{{.Config.Env}}", &id]).says("B=image").does_not_say("A=image");
+}
+
+#[test]
+fn new_files_of_first_and_later_processes_get_the_umask() {
+    let c = Coracle::busybox();
+    assert_eq!(c.sh(&[], "umask").line(), "0022");
+    assert_eq!(c.sh(&["--umask", "077"], "umask").line(), "0077");
+    let id = c.detached(&["--umask", "0"], "exec sleep 600");
+    assert_eq!(c.ok(["exec", &id, "sh", "-c", "umask"]).line(), "0000");
+    c.fails(125, ["run", "--umask", "9", "busybox"]).says("invalid umask 9");
+}
+
+#[test]
+fn a_read_only_container_may_have_its_writable_places() {
+    let c = Coracle::busybox();
+    let write =
+        "for d in /run /tmp /var/tmp; do touch $d/f || exit 7; done; touch /f 2>/dev/null || echo only";
+    assert_eq!(c.sh(&["--read-only", "--read-only-tmpfs"], write).line(), "only");
+    let shm = "test -e /dev/shm || echo none";
+    assert_eq!(c.sh(&["--ipc", "none"], shm).line(), "none");
+    let id = c.ok(["create", "--ipc", "none", "busybox"]).line();
+    assert_eq!(c.inspect(&id, "{{.HostConfig.IpcMode}}"), "none");
+}
+
+#[test]
+fn a_time_zone_is_the_containers_localtime() {
+    let c = Coracle::busybox();
+    c.fails(125, ["run", "--tz", "No/Where", "busybox"]).says("unknown time zone No/Where");
+    c.fails(125, ["run", "--tz", "../../../etc/passwd", "busybox"]).says("unknown time zone");
+    let Ok(zone) = std::fs::read("/usr/share/zoneinfo/Asia/Tokyo") else {
+        return crate::harness::skip("no zone files here");
+    };
+    let seen = c.sh(&["--tz", "Asia/Tokyo"], "wc -c < /etc/localtime").line();
+    assert_eq!(seen.trim(), zone.len().to_string());
+}
+
+#[test]
+fn containers_are_named_by_the_files_of_their_ids_and_by_filters() {
+    let c = Coracle::busybox();
+    let file = c.home().join("cid");
+    let file = file.to_str().expect("text");
+    let sleep = ["busybox", "sleep", "600"];
+    c.ok(["run", "-d", "--cidfile", file, "--label", "kind=one"].iter().chain(&sleep));
+    let other = c.ok(["run", "-d", "--label", "kind=two"].iter().chain(&sleep)).line();
+    let id = std::fs::read_to_string(file).expect("the id");
+    assert_eq!(c.ok(["pause", "--cidfile", file]).line(), id);
+    assert_eq!(c.ok(["unpause", "--filter", "label=kind=one"]).line(), id);
+    assert_eq!(c.ok(["stop", "-t", "0", "-f", "label=kind=one"]).line(), id);
+    assert_eq!(c.ok(["start", "-f", "label=kind=one"]).line(), id);
+    assert_eq!(c.ok(["restart", "-t", "0", "--cidfile", file]).line(), id);
+    assert_eq!(c.ok(["kill", "-f", "label=kind=two"]).line(), other);
+    c.wait_for_state(&other, "exited");
+    assert_eq!(c.ok(["rm", "-f", "-t", "0", "--cidfile", file]).line(), id);
+    assert_eq!(c.ok(["rm", "--filter", "status=exited"]).line(), other);
+    assert_eq!(c.ok(["rm", "--filter", "status=exited"]).text(), "");
+    c.fails(125, ["rm", "--cidfile", "/nonexistent"])
+        .says("reading CIDFile: open /nonexistent: no such file");
+    c.ok(["rm", "-i", "--cidfile", "/nonexistent"]);
+    c.fails(125, ["rm", "--cidfile", file, "-a"]).says("cannot be used together");
+    c.fails(1, ["stop", "--filter", "nosuch=1"]).says("invalid filter 'nosuch'");
+    c.fails(125, ["rm", "-t", "3", "box"]).says("--force option must be specified");
+    c.ok(["kill", "--ignore", "nosuch"]);
+}
+
+#[test]
+fn listings_without_their_headings() {
+    let c = Coracle::busybox();
+    c.ok(["create", "--name", "box", "-v", "vol:/v", "busybox"]);
+    assert_eq!(c.ok(["ps", "-a", "--noheading"]).lines().len(), 1);
+    assert_eq!(c.ok(["images", "-n"]).lines().len(), 1);
+    assert_eq!(c.ok(["volume", "ls", "--noheading"]).line(), "local     vol");
+    assert_eq!(c.ok(["ps", "-a", "--noheading", "--format", "table {{.Names}}"]).line(), "box");
+    assert_eq!(c.ok(["diff", "--latest"]).text(), "");
+    c.fails(125, ["stats", "--interval", "0"]).says("want at least 1");
+    c.ok(["stats", "--no-stream", "-i", "1"]).says("CPU %");
+}
+
+#[test]
+fn a_run_that_takes_too_long_is_killed() {
+    let c = Coracle::busybox();
+    c.fails(255, ["run", "--rm", "--timeout", "1", "busybox", "sleep", "600"]);
+    assert_eq!(c.sh(&["--timeout", "600"], "echo done").line(), "done");
+    assert_eq!(c.sh(&["--timeout", "0"], "echo done").line(), "done");
+    // Each run has the whole time.
+    c.ok([
+        "run",
+        "-d",
+        "--name",
+        "box",
+        "--timeout",
+        "1",
+        "--restart",
+        "on-failure:1",
+        "busybox",
+        "sleep",
+        "600",
+    ]);
+    c.wait_for_state("box", "exited");
+    assert_eq!(c.inspect("box", "{{.RestartCount}} {{.State.ExitCode}}"), "1 255");
+    c.fails(125, ["run", "--timeout", "-1", "busybox"]).says("invalid syntax");
+}
+
+#[test]
+fn names_are_taken_away_and_the_image_stays() {
+    let c = Coracle::busybox();
+    let id = c.ok(["images", "-q", "--no-trunc", "busybox"]).line();
+    c.ok(["tag", "busybox", "one"]);
+    c.ok(["tag", "busybox", "two:x"]);
+    c.ok(["untag", "busybox", "one"]);
+    c.fails(1, ["image", "inspect", "one"]);
+    c.fails(125, ["untag", "busybox", "one"]).says("one:latest: tag not known");
+    c.fails(125, ["untag", "nosuch"]).says("No such image: nosuch:latest");
+    c.fails(125, ["untag"]).says("requires at least 1 argument");
+    c.ok(["image", "untag", &id]);
+    assert_eq!(c.ok(["images", "-q", "--no-trunc"]).line(), id);
+    assert_eq!(c.inspect(&id, "{{len .RepoTags}}"), "0");
+    c.ok(["run", "--rm", &id, "true"]);
 }

@@ -590,3 +590,21 @@ fn two_containers_of_one_image_do_not_see_each_others_files() {
     c.wait_for_log(&id, "ready");
     assert_eq!(c.sh(&[], "ls /tmp; test -s /bin/busybox && echo whole").lines(), ["whole"]);
 }
+
+#[test]
+fn limits_without_a_cgroup_are_warned_of_and_discarded() {
+    let c = Coracle::busybox();
+    let flags =
+        ["--rm", "-m", "512m", "--pids-limit", "100", "--cpu-shares", "5", "--device-cgroup-rule", "c 1:3 r"];
+    let output = c.ok(["run"].iter().chain(&flags).chain(&["busybox", "echo", "here"]));
+    assert_eq!(output.line(), "here");
+    let warnings = output.err();
+    let of_docker = "WARNING: Your kernel does not support";
+    assert_eq!(warnings.matches(of_docker).count(), 3, "{warnings}");
+    for part in ["memory limit capabilities", "PIDs limit discarded.", "Shares discarded.", "rule discarded."]
+    {
+        assert!(warnings.contains(part), "{part} is missing in {warnings}");
+    }
+    let id = c.ok(["create", "-m", "512m", "busybox"]).says("WARNING: ").line();
+    assert_eq!(c.inspect(&id, "{{.HostConfig.Memory}}"), "0");
+}

@@ -5,7 +5,7 @@ use super::verb::Entry;
 use super::{
     attach, commit, completion, cp, create, df, diff, events, exec, exists, export, healthcheck, history,
     images, import, info, inspect, kill, load, logs, pause, port, prune, ps, pull, push, rename, restart, rm,
-    rmi, run, save, start, stats, stop, tag, top, ui, update, verb, version, volume, wait,
+    rmi, run, save, start, stats, stop, tag, top, ui, untag, update, verb, version, volume, wait,
 };
 
 /// In the order of the overview.
@@ -53,6 +53,7 @@ pub static ENTRIES: &[Entry] = &[
     Entry::of::<tag::Tag>(),
     Entry::of::<top::Top>(),
     Entry::of::<pause::Unpause>(),
+    Entry::of::<untag::Untag>(),
     Entry::of::<update::Update>(),
     Entry::of::<wait::Wait>(),
     Entry::of::<volume::VolumeCreate>(),
@@ -99,8 +100,11 @@ const PLANNED: &[&str] = &[
     "trust",
     "image build",
     "system dial-stdio",
-    "volume update",
 ];
+
+/// Commands of Docker that mean nothing here, and why.
+const REFUSED: &[(&str, &str)] =
+    &[("volume update", "only volumes of a cluster can be updated, and here all are local")];
 
 /// The entry that answers to `path` (`ps`, `container ls`).
 pub fn find(path: &str) -> Option<&'static Entry> {
@@ -109,6 +113,11 @@ pub fn find(path: &str) -> Option<&'static Entry> {
 
 pub fn is_group(word: &str) -> bool {
     GROUPS.iter().any(|(name, _)| *name == word)
+}
+
+/// Why a command of Docker's will never be there.
+pub fn refusal(path: &str) -> Option<&'static str> {
+    REFUSED.iter().find(|(name, _)| *name == path).map(|(_, why)| *why)
 }
 
 pub fn is_planned(path: &str) -> bool {

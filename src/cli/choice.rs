@@ -1,19 +1,26 @@
 //! podman's ways to name containers without their names: `--all` and `--latest`. The grammar puts an empty
 //! word where the first name would stand (`grammar::STAND_INS`).
 
+use std::path::PathBuf;
+
 use super::failure::{Failure, Result};
+use super::flags::environment::open_error;
 use crate::container::State;
 use crate::engine::container::ContainerView;
 use crate::engine::{self, Engine, Kind};
 
 /// Which containers a verb is about.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Choice<'a> {
     pub names: &'a [String],
     pub all: bool,
     pub latest: bool,
     /// One that does not exist is no failure.
     pub ignore: bool,
+    /// Files with ids, as `run --cidfile` writes them.
+    pub cidfiles: &'a [PathBuf],
+    /// As those of `ps`: all containers that pass.
+    pub filters: &'a [(String, String)],
 }
 
 impl Choice<'_> {
@@ -24,14 +31,15 @@ impl Choice<'_> {
         fits: impl Fn(&State) -> bool + Sync,
         act: impl Fn(&str, &ContainerView) -> engine::Result<()> + Sync,
     ) -> Result<u8> {
+        let is_open = self.all || !self.filters.is_empty();
         super::each_at_once(&self.resolve(engine, &fits)?, |name| {
             match engine.find(name).and_then(|view| act(name, &view)) {
                 Ok(()) => Ok(()),
-                Err(error) if error.kind == Kind::NotFound && (self.ignore || self.all) => {
+                Err(error) if error.kind == Kind::NotFound && (self.ignore || is_open) => {
                     Err(Failure::silent(0))
                 }
                 // It has ended (or begun) by itself since the look.
-                Err(error) if self.all && engine.find(name).is_ok_and(|view| !fits(&view.state)) => {
+                Err(error) if is_open && engine.find(name).is_ok_and(|view| !fits(&view.state)) => {
                     tracing::debug!(%error, "passed over");
                     Err(Failure::silent(0))
                 }
@@ -42,17 +50,40 @@ impl Choice<'_> {
 
     /// Their names, or ids where there are none.
     pub fn resolve(&self, engine: &Engine, fits: impl Fn(&State) -> bool) -> Result<Vec<String>> {
-        if !self.all && !self.latest {
-            return Ok(self.names.to_vec());
-        }
-        if self.names.len() > 1 || (self.all && self.latest) {
-            return Err(Failure::usage("--all, --latest and containers cannot be used together"));
+        let ways = [self.all || !self.filters.is_empty(), self.latest, !self.cidfiles.is_empty()];
+        match ways.iter().filter(|way| **way).count() {
+            0 => return Ok(self.names.to_vec()),
+            1 if self.names.len() <= 1 => {}
+            _ => {
+                return Err(Failure::usage(
+                    "--all, --filter, --latest, --cidfile and containers cannot be used together",
+                ));
+            }
         }
         if self.latest {
             return Ok(vec![latest(engine)?.record.id.to_string()]);
         }
-        let views = engine.list()?.into_iter();
+        if !self.cidfiles.is_empty() {
+            return self.read_cidfiles();
+        }
+        let views = super::ps::filtered(engine, self.filters, engine.list()?)?.into_iter();
         Ok(views.filter(|view| fits(&view.state)).map(|view| view.record.id.to_string()).collect())
+    }
+
+    /// The id is a file's first line.
+    fn read_cidfiles(&self) -> Result<Vec<String>> {
+        let mut ids = Vec::new();
+        for path in self.cidfiles {
+            match std::fs::read_to_string(path) {
+                Ok(text) => ids.push(text.lines().next().unwrap_or_default().trim().to_owned()),
+                Err(error) if self.ignore && error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    let why = open_error(path, &error);
+                    return Err(Failure::usage(format!("reading CIDFile: {why}")));
+                }
+            }
+        }
+        Ok(ids)
     }
 }
 

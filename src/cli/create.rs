@@ -1,6 +1,6 @@
 //! `create`: like `run`, without the start.
 
-use super::failure::{Failure, Result};
+use super::failure::{DAEMON, Failure, Result};
 use super::flags::ContainerFlags;
 use super::run::Creation;
 use super::ui;
@@ -22,16 +22,18 @@ impl Verb for Create {
     const ABOUT: &'static str = "Create a new container";
 
     fn run(self, context: &Context) -> Result<u8> {
-        let made = (|| {
+        let wish = (|| {
             let client = context.client_config()?;
             let creation = Creation::new(&self.flags)?;
-            let spec = self.flags.into_spec(self.image, self.command, &client)?;
-            creation.create(&context.engine()?, spec)
+            Ok((creation, self.flags.into_spec(self.image, self.command, &client)?))
         })();
-        let record = made.map_err(|failure: Failure| {
-            let failure = Failure { status: failure.status.max(125), ..failure };
-            failure.of_command(&context.program, &context.path)
+        // Flags that contradict each other are 125 as with `run`; what Docker's daemon would say is 1.
+        let (creation, spec) = wish.map_err(|failure: Failure| match failure.text.starts_with(DAEMON) {
+            true => Failure { status: 1, ..failure },
+            false => Failure { status: 125, ..failure }.of_command(&context.program, &context.path),
         })?;
+        let record = creation.create(&context.engine()?, spec);
+        let record = record.map_err(|failure| Failure { status: 1, ..failure })?;
         ui::line(&record.id)?;
         Ok(0)
     }

@@ -30,6 +30,9 @@ pub struct Exec {
     /// Act on the container created last
     #[arg(short, long)]
     latest: bool,
+    /// Keep no session of the command, as none is ever kept
+    #[arg(long, hide = true)]
+    no_session: bool,
     /// Give extended privileges to the command
     #[arg(long)]
     privileged: bool,

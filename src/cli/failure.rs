@@ -4,6 +4,9 @@ use crate::engine;
 
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
+/// What stands before an error of the engine.
+pub const DAEMON: &str = "Error response from daemon: ";
+
 /// Printed as it is; an empty text prints nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -41,7 +44,10 @@ impl Failure {
 /// and the hint stands on a line of its own.
 impl From<engine::Error> for Failure {
     fn from(error: engine::Error) -> Failure {
-        Failure::new(format!("Error response from daemon: {}", told(&error)))
+        match error.is_of_client {
+            true => Failure::new(told(&error)),
+            false => Failure::new(format!("{DAEMON}{}", told(&error))),
+        }
     }
 }
 

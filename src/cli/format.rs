@@ -28,6 +28,7 @@ pub struct Listing {
 pub struct Format {
     template: Template,
     is_table: bool,
+    has_heading: bool,
 }
 
 /// A template's error as commands tell it.
@@ -59,7 +60,12 @@ impl Format {
         let text = text.trim_matches(' ').replace("\\t", "\t").replace("\\n", "\n");
         let template = Template::parse(&text)
             .map_err(|error| Failure::new(format!("failed to parse template: {error}")))?;
-        Ok(Format { template, is_table })
+        Ok(Format { template, is_table, has_heading: is_table })
+    }
+
+    /// A table's rows alone, where that is asked for.
+    pub fn without_heading(self, without: bool) -> Format {
+        Format { has_heading: self.has_heading && !without, ..self }
     }
 
     /// Whether the template names a field; what is dear to compute is left out otherwise.
@@ -67,10 +73,23 @@ impl Format {
         self.template.mentions(field)
     }
 
+    /// Complains of a field that no row has even where there are no rows, as Docker's `ps` does.
+    pub fn check_fields(&self, listing: &Listing) -> Result<()> {
+        let fields = listing.headings.iter().map(|(field, _)| (*field, String::new()));
+        let mut fields = row(fields.collect());
+        fields.push(("Label".to_owned(), label_method(std::collections::BTreeMap::default())));
+        match self.template.execute(&Value::fields(fields), Unknown::Field(listing.kind)) {
+            Err(error) if error.to_string().contains("can't evaluate field") => {
+                Err(Failure::new(format!("failed to execute template: {error}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The whole text.
     pub fn render(&self, listing: &Listing, rows: &[Value]) -> Result<String> {
         let mut text = String::new();
-        if self.is_table {
+        if self.has_heading {
             let headings =
                 listing.headings.iter().map(|(field, title)| ((*field).to_owned(), Value::str(title)));
             let mut headings: Vec<(String, Value)> = headings.collect();

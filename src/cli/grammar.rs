@@ -5,7 +5,9 @@
 //! that begins with a hyphen, options that end at the image, and the wording of every complaint. What is
 //! left for clap is a canonical line, `--flag=value ... -- argument ...`, and typed values.
 
+use std::any::TypeId;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
@@ -34,13 +36,16 @@ impl Place<'_> {
         format!("{} {}", self.program, self.path).trim_end().to_owned()
     }
 
+    /// The command with what may follow it; further lines of a usage name the program as well.
+    pub fn usage_line(&self) -> String {
+        let usage = self.usage.replace("\tcoracle ", &format!("\t{} ", self.program));
+        format!("{} {usage}", self.name()).trim_end().to_owned()
+    }
+
     fn complaint(&self, status: u8, message: &str, pointer: &str) -> Failure {
-        let name = self.name();
-        let text = format!(
-            "{message}\n\nUsage:  {name} {}\n\n{pointer} '{name} --help' for more information",
-            self.usage
-        );
-        Failure { status, text: text.replace(" \n", "\n") }
+        let (name, usage) = (self.name(), self.usage_line());
+        let text = format!("{message}\n\nUsage:  {usage}\n\n{pointer} '{name} --help' for more information");
+        Failure { status, text }
     }
 
     /// A flag that cannot be read: status 125.
@@ -57,6 +62,8 @@ impl Place<'_> {
 
 /// podman's flags that name the objects a command is about, where Docker wants at least one name.
 const STAND_INS: [&str; 3] = ["all", "latest", "running"];
+/// Those that take values: as lists they choose, where `run` and `create` write one cidfile.
+const STAND_INS_WITH_VALUE: [&str; 2] = ["cidfile", "filter"];
 
 /// Reads `arguments` (without the command's own name) for `command`.
 pub fn parse(command: Command, place: Place, arguments: &[OsString]) -> Result<Parsed> {
@@ -222,7 +229,12 @@ impl Line {
             given.is_some_and(|(_, value)| value == "true")
         };
         let wants_name = command.get_positionals().next().is_some_and(Arg::is_required_set);
-        if wants_name && STAND_INS.into_iter().any(is_set) {
+        let is_list = |name: &str| {
+            by_long(command, name).is_some_and(|flag| matches!(flag.get_action(), ArgAction::Append))
+        };
+        let is_given = |name: &str| is_list(name) && self.flags.iter().any(|(flag, _)| flag == name);
+        let is_named = STAND_INS.into_iter().any(is_set);
+        if wants_name && (is_named || STAND_INS_WITH_VALUE.into_iter().any(is_given)) {
             self.arguments.insert(0, OsString::new());
         }
     }
@@ -230,10 +242,30 @@ impl Line {
     /// Hands the line to clap, which reads the values.
     fn typed(&self, mut command: Command, place: &Place) -> Result<ArgMatches> {
         command.build();
+        self.check_text(&command, place)?;
         command.try_get_matches_from_mut(self.canonical(&command)).map_err(|error| {
             let definitions: Vec<&Arg> = command.get_arguments().collect();
             place.bad_flag(&invalid_value(&definitions, &error))
         })
+    }
+
+    /// Only paths may be other than UTF-8.
+    fn check_text(&self, command: &Command, place: &Place) -> Result<()> {
+        const WHY: &str = "it is not valid UTF-8";
+        let is_path = |definition: &Arg| definition.get_value_parser().type_id() == TypeId::of::<PathBuf>();
+        for (name, value) in &self.flags {
+            let definition = by_long(command, name).expect("it was found before");
+            if value.to_str().is_none() && !is_path(definition) {
+                return Err(place.bad_flag(&complaint(definition, &value.to_string_lossy(), WHY)));
+            }
+        }
+        match self.arguments.iter().find(|argument| argument.to_str().is_none()) {
+            Some(argument) if !command.get_positionals().all(is_path) => {
+                let shown = super::ui::template::quote(&argument.to_string_lossy());
+                Err(place.bad_flag(&format!("invalid argument {shown}: {WHY}")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The line as clap takes it: booleans only where they differ from their default, and of a flag that

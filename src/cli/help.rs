@@ -6,7 +6,7 @@ use super::grammar::{Place, is_bool};
 
 /// The help of one command; `names` are all the paths it answers to.
 pub fn command(place: &Place, about: &str, names: &[&str], command: &Command, width: usize) -> String {
-    let mut out = format!("Usage:  {}\n\n{about}\n", format!("{} {}", place.name(), place.usage).trim_end());
+    let mut out = format!("Usage:  {}\n\n{about}\n", place.usage_line());
     if names.len() > 1 {
         let names: Vec<String> = names.iter().map(|name| format!("{} {name}", place.program)).collect();
         out.push_str(&format!("\nAliases:\n  {}\n", names.join(", ")));

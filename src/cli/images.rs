@@ -28,6 +28,9 @@ pub struct Images {
     /// Don't truncate output
     #[arg(long)]
     no_trunc: bool,
+    /// Do not print the column headings
+    #[arg(short = 'n', long)]
+    noheading: bool,
     /// Only show image IDs
     #[arg(short, long)]
     quiet: bool,
@@ -101,6 +104,7 @@ impl Verb for Images {
             (true, "" | "table" | "json") => Format::parse("{{.ID}}", "")?,
             (_, format) => Format::parse(format, if self.digests { TABLE_WITH_DIGESTS } else { TABLE })?,
         };
+        let format = format.without_heading(self.noheading);
         let engine = context.engine()?;
         let check = Check::new(&engine, &filters, self.pattern.as_deref())?;
         if self.tree {

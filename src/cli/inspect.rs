@@ -121,7 +121,8 @@ fn with_latest(context: &Context, names: Vec<String>, latest: bool) -> Result<Ve
     if !latest {
         return Ok(names);
     }
-    Choice { names: &names, all: false, latest, ignore: false }.resolve(&context.engine()?, |_| true)
+    Choice { names: &names, all: false, latest, ignore: false, ..Choice::default() }
+        .resolve(&context.engine()?, |_| true)
 }
 
 fn a_container(engine: &Engine, name: &str, size: bool) -> Result<Json> {

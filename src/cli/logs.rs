@@ -54,7 +54,13 @@ impl Verb for Logs {
 
     fn run(self, context: &Context) -> Result<u8> {
         let engine = context.engine()?;
-        let choice = Choice { names: &self.containers, all: false, latest: self.latest, ignore: false };
+        let choice = Choice {
+            names: &self.containers,
+            all: false,
+            latest: self.latest,
+            ignore: false,
+            ..Choice::default()
+        };
         let names = choice.resolve(&engine, |_| true)?;
         let views = names.iter().map(|name| engine.find(name)).collect::<engine::Result<Vec<_>>>()?;
         let query = self.query(Timestamp::now())?;

@@ -56,6 +56,7 @@ mod tag;
 mod top;
 mod tree;
 mod ui;
+mod untag;
 mod update;
 mod verb;
 mod version;
@@ -149,6 +150,10 @@ fn in_group(context: &Context, group: &str, rest: &[OsString]) -> Result<u8> {
     match book::find(&path) {
         Some(entry) => run(entry, context, &path, rest),
         None if book::is_planned(&path) => Err(unknown(program, &path)),
+        None if book::refusal(&path).is_some() => {
+            let why = book::refusal(&path).unwrap_or_default();
+            Err(Failure::new(format!("{program}: '{program} {path}': {why}")))
+        }
         None => Err(Failure::new(format!(
             "{program}: unknown command: {program} {path}\n\nUsage:  {program} {group}\n\nRun '{program} {group} --help' for more information"
         ))),

@@ -40,6 +40,9 @@ pub struct Ps {
     /// Don't truncate output
     #[arg(long)]
     no_trunc: bool,
+    /// Do not print the column headings
+    #[arg(long)]
+    noheading: bool,
     /// Only display container IDs
     #[arg(short, long)]
     quiet: bool,
@@ -137,6 +140,8 @@ impl Verb for Ps {
             (true, "" | "table" | "json") => Format::parse("{{.ID}}", "")?,
             (_, format) => Format::parse(format, &default)?,
         };
+        let format = format.without_heading(self.noheading);
+        format.check_fields(&LISTING)?;
         let engine = context.engine()?;
         let configs = Configs { engine: &engine, known: RefCell::default() };
         let views = self.selected(&configs, &filters)?;
@@ -161,13 +166,7 @@ impl Ps {
         let last = if self.latest { 1 } else { self.last };
         let every_state = self.all || last > 0 || filters.has("status");
         let views = if every_state { configs.engine.list() } else { configs.engine.list_running() }?;
-        let check = Check::new(configs, filters)?;
-        let mut chosen = Vec::new();
-        for view in views {
-            if check.passes(&view)? {
-                chosen.push(view);
-            }
-        }
+        let mut chosen = Check::new(configs, filters)?.sift(views)?;
         if let Ok(last @ 1..) = usize::try_from(last) {
             chosen.truncate(last);
         }
@@ -184,6 +183,17 @@ impl Ps {
         let virtual_size = human_size(image + written, 3);
         Ok(format!("{} (virtual {virtual_size})", human_size(written, 3)))
     }
+}
+
+/// Those of `views` that pass all of `pairs`, filters as `--filter` of this command takes them.
+pub fn filtered(
+    engine: &Engine,
+    pairs: &[(String, String)],
+    views: Vec<ContainerView>,
+) -> Result<Vec<ContainerView>> {
+    let filters = Filters::new(pairs, FILTERS)?;
+    let configs = Configs { engine, known: RefCell::default() };
+    Check::new(&configs, &filters)?.sift(views)
 }
 
 /// Of equals the newest comes first, as without a key.
@@ -286,6 +296,16 @@ impl<'a> Check<'a> {
             ancestors,
             exited: exited?,
         })
+    }
+
+    fn sift(&self, views: Vec<ContainerView>) -> Result<Vec<ContainerView>> {
+        let mut chosen = Vec::new();
+        for view in views {
+            if self.passes(&view)? {
+                chosen.push(view);
+            }
+        }
+        Ok(chosen)
     }
 
     fn passes(&self, view: &ContainerView) -> Result<bool> {

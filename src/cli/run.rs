@@ -152,6 +152,8 @@ pub struct Creation {
     quiet: bool,
     replace: bool,
     cidfile: Option<PathBuf>,
+    /// What Docker's client tells once there is a container.
+    warnings: Vec<String>,
 }
 
 impl Creation {
@@ -160,7 +162,8 @@ impl Creation {
         if replace && flags.name.as_deref().unwrap_or_default().is_empty() {
             return Err(Failure::usage("cannot replace container without --name being set"));
         }
-        Ok(Creation { policy: flags.pull_policy()?, quiet, replace, cidfile: flags.cidfile.clone() })
+        let (policy, warnings) = (flags.pull_policy()?, flags.limits.discard()?);
+        Ok(Creation { policy, quiet, replace, cidfile: flags.cidfile.clone(), warnings })
     }
 
     /// Pulls as the policy says, makes the container and writes the cidfile.
@@ -172,10 +175,18 @@ impl Creation {
         if let Some(cidfile) = cidfile {
             cidfile.write(record.id.as_str())?;
         }
+        for warning in &self.warnings {
+            ui::warn(format_args!("WARNING: {warning}"));
+        }
         Ok(record)
     }
 
     fn provide_image(&self, engine: &Engine, spec: &ContainerSpec) -> Result<()> {
+        if let Err(error) = Reference::parse(&spec.image)
+            && engine.find_image(&spec.image).is_err()
+        {
+            return Err(Failure::usage(chain(&error)));
+        }
         match self.policy {
             PullPolicy::Never => Ok(()),
             PullPolicy::Always => self.pull(engine, spec),

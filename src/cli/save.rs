@@ -36,6 +36,8 @@ impl Verb for Save {
         let platform = platform(self.platform.as_deref()).map_err(|f| Failure { status: 1, ..f })?;
         match &self.output {
             Some(path) => {
+                output::check_path(path)
+                    .map_err(|failure| Failure::new(format!("failed to save image: {}", failure.text)))?;
                 let engine = context.engine()?;
                 output::to_file(path, |file| {
                     let mut out = BufWriter::with_capacity(1 << 20, file);

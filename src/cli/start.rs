@@ -2,6 +2,7 @@
 
 use super::choice::{Choice, is_running};
 use super::failure::{Failure, Result};
+use super::filter;
 use super::run::{attachment, status_of};
 use super::ui;
 use super::verb::{Context, Verb};
@@ -12,6 +13,9 @@ pub struct Start {
     /// Act on all containers that do not run
     #[arg(long)]
     all: bool,
+    /// Act on the containers that pass a filter of ps
+    #[arg(short, long, value_name = "filter", value_parser = filter::parse)]
+    filter: Vec<(String, String)>,
     /// Attach STDOUT/STDERR and forward signals
     #[arg(short, long)]
     attach: bool,
@@ -46,7 +50,14 @@ impl Verb for Start {
             ));
         }
         let engine = context.engine()?;
-        let choice = Choice { names: &self.containers, all: self.all, latest: self.latest, ignore: false };
+        let choice = Choice {
+            names: &self.containers,
+            all: self.all,
+            latest: self.latest,
+            ignore: false,
+            filters: &self.filter,
+            ..Choice::default()
+        };
         let names = choice.resolve(&engine, |state| !is_running(state))?;
         match self.attach || self.interactive {
             true => self.attached(context, &engine, &names),

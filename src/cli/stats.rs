@@ -8,7 +8,7 @@ use super::format::{Format, HELP_OF_LISTINGS, Listing, row};
 use super::ui;
 use super::ui::template::Value;
 use super::ui::terminal::stdout_is_terminal;
-use super::ui::units::{binary_size, human_size};
+use super::ui::units::{binary_size, go_int, human_size};
 use super::verb::{Context, Verb};
 use crate::container::ContainerId;
 use crate::engine::container::ContainerView;
@@ -22,6 +22,9 @@ pub struct Stats {
     all: bool,
     #[arg(long, value_name = "string", help = HELP_OF_LISTINGS)]
     format: Option<String>,
+    /// Seconds between two looks
+    #[arg(short, long, value_name = "int", value_parser = seconds, default_value = "1")]
+    interval: Duration,
     /// Disable streaming stats and only pull the first result
     #[arg(long)]
     no_stream: bool,
@@ -32,8 +35,13 @@ pub struct Stats {
     containers: Vec<String>,
 }
 
-/// Between two looks: processes count their time in hundredths of a second.
-const INTERVAL: Duration = Duration::from_secs(1);
+/// Processes count their time in hundredths of a second: less than a second between two looks says little.
+fn seconds(text: &str) -> Result<Duration, String> {
+    match go_int(text)? {
+        seconds @ 1.. => Ok(Duration::from_secs(seconds.unsigned_abs())),
+        _ => Err("want at least 1".to_owned()),
+    }
+}
 
 const LISTING: Listing = Listing {
     kind: "*container.statsContext",
@@ -70,7 +78,7 @@ impl Verb for Stats {
         loop {
             // Of none that runs there is nothing to measure.
             if !(self.no_stream && before.is_empty()) {
-                std::thread::sleep(INTERVAL);
+                std::thread::sleep(self.interval);
             }
             let shown = self.shown(&engine)?;
             if shown.is_empty() && !self.containers.is_empty() && !self.no_stream {

@@ -1,7 +1,10 @@
 //! `stop`.
 
+use std::path::PathBuf;
+
 use super::choice::{Choice, is_running};
 use super::failure::{Failure, Result};
+use super::filter;
 use super::ui::units::go_int;
 use super::verb::{Context, Verb};
 
@@ -10,6 +13,12 @@ pub struct Stop {
     /// Act on all running containers
     #[arg(short, long)]
     all: bool,
+    /// Read the container's id from a file
+    #[arg(long, value_name = "string")]
+    cidfile: Vec<PathBuf>,
+    /// Act on the containers that pass a filter of ps
+    #[arg(short, long, value_name = "filter", value_parser = filter::parse)]
+    filter: Vec<(String, String)>,
     /// Pass over containers that do not exist
     #[arg(short, long)]
     ignore: bool,
@@ -34,8 +43,15 @@ impl Verb for Stop {
     fn run(self, context: &Context) -> Result<u8> {
         let signal = self.signal.as_deref().map(signal_number).transpose()?;
         let engine = context.engine()?;
-        let Stop { all, latest, ignore, .. } = self;
-        let choice = Choice { names: &self.containers, all, latest, ignore };
+        let (all, latest, ignore) = (self.all, self.latest, self.ignore);
+        let choice = Choice {
+            names: &self.containers,
+            all,
+            latest,
+            ignore,
+            cidfiles: &self.cidfile,
+            filters: &self.filter,
+        };
         choice.each(&engine, is_running, |_, view| engine.stop(&view.record.id, signal, self.timeout))
     }
 }

@@ -1,7 +1,7 @@
 //! `update`.
 
 use super::failure::{Failure, Result};
-use super::flags::later::LaterOfUpdate;
+use super::flags::limits::Limits;
 use super::flags::values;
 use super::ui;
 use super::verb::{Context, Verb};
@@ -12,7 +12,7 @@ pub struct Update {
     #[arg(long, value_name = "string")]
     restart: Option<String>,
     #[command(flatten)]
-    later: LaterOfUpdate,
+    limits: Limits,
     #[arg(required = true, value_name = "CONTAINER")]
     containers: Vec<String>,
 }
@@ -23,11 +23,10 @@ impl Verb for Update {
     const ABOUT: &'static str = "Update configuration of one or more containers";
 
     fn run(self, context: &Context) -> Result<u8> {
-        let LaterOfUpdate(limits) = &self.later;
-        if self.restart.is_none() && limits.is_empty() {
+        if self.restart.is_none() && self.limits.is_empty() {
             return Err(Failure::new("you must provide one or more flags when using this command"));
         }
-        limits.refuse()?;
+        let discarded = self.limits.discard(true).map_err(|f| Failure { status: 1, ..f })?;
         let policy = values::restart_policy(self.restart.as_deref().unwrap_or_default());
         let policy = policy.map_err(Failure::new)?;
         let engine = context.engine()?;
@@ -38,6 +37,9 @@ impl Verb for Update {
             }
             ui::line(name)
         })?;
+        for _ in failed.len()..self.containers.len() {
+            discarded.iter().try_for_each(ui::line)?;
+        }
         Ok(u8::from(!failed.is_empty()))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::failure::{Failure, Result};
 use super::filter::{self, Filters, matches_pattern};
-use super::flags::{check_volume_driver, key_value, label};
+use super::flags::{check_volume_driver, key_or_value, label};
 use super::format::{Format, HELP_OF_LISTINGS, HELP_OF_OBJECTS, Listing, label_method, row};
 use super::inspect::show;
 use super::ui;
@@ -20,11 +20,14 @@ pub struct VolumeCreate {
     #[arg(long, value_name = "list", value_parser = label)]
     label: Vec<(String, String)>,
     /// Set driver specific options (type, o, device)
-    #[arg(short, long, value_name = "map", value_parser = key_value)]
+    #[arg(short, long, value_name = "map", value_parser = key_or_value)]
     opt: Vec<(String, String)>,
     /// Succeed if the volume exists, as it always does
     #[arg(long, hide = true)]
     ignore: bool,
+    /// Specify volume name, as Docker did before it was an argument
+    #[arg(long = "name", value_name = "string", hide = true)]
+    former_name: Option<String>,
     #[arg(value_name = "VOLUME")]
     name: Option<String>,
 }
@@ -39,11 +42,17 @@ pub struct VolumeInspect {
 
 #[derive(Debug, clap::Args)]
 pub struct VolumeLs {
+    /// Display only cluster volumes
+    #[arg(long, hide = true)]
+    cluster: bool,
     /// Provide filter values (e.g. "dangling=true")
     #[arg(short, long, value_name = "filter", value_parser = filter::parse)]
     filter: Vec<(String, String)>,
     #[arg(long, value_name = "string", help = HELP_OF_LISTINGS)]
     format: Option<String>,
+    /// Do not print the column headings
+    #[arg(short = 'n', long)]
+    noheading: bool,
     /// Only display volume names
     #[arg(short, long)]
     quiet: bool,
@@ -66,7 +75,13 @@ impl Verb for VolumeCreate {
     fn run(self, context: &Context) -> Result<u8> {
         check_volume_driver(&self.driver).map_err(|failure| Failure { status: 1, ..failure })?;
         let wish = Wish { labels: self.label.into_iter().collect(), options: self.opt.into_iter().collect() };
-        let name = self.name.as_deref().filter(|name| !name.is_empty());
+        let former = self.former_name.as_deref().filter(|name| !name.is_empty());
+        if former.is_some() && self.name.is_some() {
+            return Err(Failure::new(
+                "conflicting options: cannot specify a volume name through both --name and as a positional arg",
+            ));
+        }
+        let name = self.name.as_deref().filter(|name| !name.is_empty()).or(former);
         ui::line(context.engine()?.create_volume(name, wish)?.name)?;
         Ok(0)
     }
@@ -111,12 +126,16 @@ impl Verb for VolumeLs {
     const ABOUT: &'static str = "List volumes";
 
     fn run(self, context: &Context) -> Result<u8> {
+        if self.cluster {
+            return Err(Failure::new("--cluster: volumes of a cluster belong to swarms; here all are local"));
+        }
         let filters = Filters::new(&self.filter, FILTERS)?;
         let dangling = filters.truth("dangling")?;
         let format = match (self.quiet, self.format.as_deref().unwrap_or_default()) {
             (true, "" | "table" | "json") => Format::parse("{{.Name}}", "")?,
             (_, format) => Format::parse(format, "{{.Driver}}\t{{.Name}}")?,
         };
+        let format = format.without_heading(self.noheading);
         let engine = context.engine()?;
         let users = match dangling {
             Some(_) => engine.containers.volume_users().map_err(crate::engine::Error::from)?,

@@ -39,7 +39,13 @@ impl Verb for Wait {
 
     fn run(self, context: &Context) -> Result<u8> {
         let engine = context.engine()?;
-        let choice = Choice { names: &self.containers, all: false, latest: self.latest, ignore: self.ignore };
+        let choice = Choice {
+            names: &self.containers,
+            all: false,
+            latest: self.latest,
+            ignore: self.ignore,
+            ..Choice::default()
+        };
         let names = choice.resolve(&engine, |_| true)?;
         if self.exit_first_match {
             return self.first(engine, names);

@@ -47,6 +47,9 @@ impl ContainerId {
     }
 }
 
+/// A name is one of a file too.
+const NAME_MAX: usize = 255;
+
 impl ContainerName {
     /// Checks Docker's rule; one leading `/` is dropped, as Docker does.
     pub fn parse(text: &str) -> Result<ContainerName, InvalidName> {
@@ -54,7 +57,12 @@ impl ContainerName {
         let alnum = |b: u8| b.is_ascii_alphanumeric();
         let rest = |b: u8| alnum(b) || matches!(b, b'_' | b'.' | b'-');
         match name.as_bytes() {
-            [first, tail @ ..] if alnum(*first) && !tail.is_empty() && tail.iter().all(|b| rest(*b)) => {
+            [first, tail @ ..]
+                if name.len() <= NAME_MAX
+                    && alnum(*first)
+                    && !tail.is_empty()
+                    && tail.iter().all(|b| rest(*b)) =>
+            {
                 Ok(ContainerName(name.to_owned()))
             }
             _ => Err(InvalidName(text.to_owned())),

@@ -23,6 +23,12 @@ pub struct ContainerSpec {
     pub entrypoint: Option<Vec<String>>,
     /// Later entries win; `NAME=value`, already read from the client's environment where needed.
     pub env: Vec<(String, String)>,
+    /// Of the caller's environment; the image's own come before these.
+    pub host_env: Vec<(String, String)>,
+    /// Variables of the image that are left out.
+    pub unset_env: Vec<String>,
+    /// All of the image's variables are left out.
+    pub unset_all_env: bool,
     pub workdir: Option<PathBuf>,
     /// `name|uid[:group|gid]`, resolved in the container's own /etc/passwd and /etc/group.
     pub user: Option<String>,
@@ -58,9 +64,13 @@ pub struct ContainerSpec {
     pub ulimits: Vec<Ulimit>,
     pub sysctls: BTreeMap<String, String>,
     pub oom_score_adj: Option<i32>,
+    /// Permission bits that new files do not get; 0022 when unset.
+    pub umask: Option<u32>,
     /// Size of /dev/shm; Docker's default is 64 MiB.
     pub shm_size: Option<Bytes>,
     pub ipc: NamespaceMode,
+    /// `--ipc none`: a namespace of its own, and no /dev/shm.
+    pub without_shm: bool,
     pub pid: NamespaceMode,
     pub uts: NamespaceMode,
     pub cgroup: NamespaceMode,
@@ -69,6 +79,8 @@ pub struct ContainerSpec {
     pub stop_signal: Option<String>,
     /// Seconds between the stop signal and KILL; 10 when unset, negative waits for ever.
     pub stop_timeout: Option<i64>,
+    /// Seconds after which a run is killed; no limit when unset.
+    pub run_limit: Option<u32>,
     pub auto_remove: bool,
     pub restart: RestartPolicy,
     /// Comes before the image's, field by field.
@@ -79,6 +91,18 @@ pub struct ContainerSpec {
 }
 
 impl ContainerSpec {
+    /// What the image says of the environment, as far as it is wanted, and the caller's where it says
+    /// nothing; `env` comes before all of it.
+    pub fn environment_below(&self, image: &[String]) -> Vec<String> {
+        let name_of = |line: &str| line.split('=').next().unwrap_or_default().to_owned();
+        let is_kept = |line: &&String| !self.unset_all_env && !self.unset_env.contains(&name_of(line));
+        let mut lines: Vec<String> = image.iter().filter(is_kept).cloned().collect();
+        let names: Vec<String> = lines.iter().map(|line| name_of(line)).collect();
+        let below = self.host_env.iter().filter(|(name, _)| !names.contains(name));
+        lines.extend(below.map(|(name, value)| format!("{name}={value}")));
+        lines
+    }
+
     /// The volumes that go with it where that is asked for.
     pub fn anonymous_volumes(&self) -> Vec<String> {
         let names = self.mounts.iter().filter_map(|mount| match &mount.kind {

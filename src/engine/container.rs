@@ -734,6 +734,9 @@ impl Engine {
 
     /// Finds by full id, name (with or without `/`), or unique id prefix, in that order.
     pub fn find(&self, name: &str) -> Result<ContainerView> {
+        if name.trim().is_empty() {
+            return Err(Error::of_client("invalid container name or ID: value is empty"));
+        }
         let view = self.containers.find(name)?;
         if self.collect_abandoned(&view) {
             return Err(StoreError::NotFound(name.to_owned()).into());

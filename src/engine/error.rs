@@ -28,11 +28,13 @@ pub struct Error {
     message: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
     pub hint: Option<String>,
+    /// Docker's client finds it by itself: `Error response from daemon` does not stand before it.
+    pub is_of_client: bool,
 }
 
 impl Error {
     pub fn new(kind: Kind, message: impl Into<String>) -> Error {
-        Error { kind, message: message.into(), source: None, hint: None }
+        Error { kind, message: message.into(), source: None, hint: None, is_of_client: false }
     }
     /// Wraps a module's error; its own sentence and its causes follow `message`.
     pub fn caused(
@@ -40,7 +42,11 @@ impl Error {
         message: impl Into<String>,
         source: impl std::error::Error + Send + Sync + 'static,
     ) -> Error {
-        Error { kind, message: message.into(), source: Some(Box::new(source)), hint: None }
+        Error { source: Some(Box::new(source)), ..Error::new(kind, message) }
+    }
+    /// What Docker's client refuses without asking the daemon.
+    pub fn of_client(message: impl Into<String>) -> Error {
+        Error { is_of_client: true, ..Error::new(Kind::InvalidParameter, message) }
     }
     /// A module's error as it is: its sentence is ours, its causes follow.
     pub fn of(kind: Kind, error: impl std::error::Error + Send + Sync + 'static) -> Error {

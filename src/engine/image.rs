@@ -167,11 +167,18 @@ impl Engine {
 
     /// `tag SOURCE TARGET`: the target moves if it exists.
     pub fn tag_image(&self, source: &str, target: &str) -> Result<()> {
-        let target = Reference::parse(target).map_err(|error| {
-            let message =
-                format!("error parsing reference: {target:?} is not a valid repository/tag: {error}");
-            Error::new(Kind::InvalidParameter, message)
-        })?;
+        let read = |text: &str| {
+            Reference::parse(text).map_err(|error| {
+                let message =
+                    format!("error parsing reference: {text:?} is not a valid repository/tag: {error}");
+                Error::of_client(message)
+            })
+        };
+        let is_id = |text: &str| text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        if !is_id(source) && !source.starts_with("sha256:") {
+            read(source)?;
+        }
+        let target = read(target)?;
         if target.digest.is_some() {
             return Err(Error::new(
                 Kind::InvalidParameter,
@@ -181,6 +188,19 @@ impl Engine {
         let image = self.find_image(source)?;
         self.images.tag(&image, &target).map_err(image_error)?;
         self.image_did(&image, &image.id.to_string(), &target.or_latest().familiar(), "tag");
+        Ok(())
+    }
+
+    /// Takes names away from an image, all of them when none is given; the image stays.
+    pub fn untag_image(&self, image: &str, names: &[String]) -> Result<()> {
+        let read = |name: &String| match Reference::parse(name) {
+            Ok(name) => Ok(name.or_latest()),
+            Err(error) => Err(Error::of_client(error.to_string())),
+        };
+        let names = names.iter().map(read).collect::<Result<Vec<_>>>()?;
+        let found = self.find_image(image)?;
+        let removed = self.images.untag(image, &names).map_err(image_error)?;
+        self.image_was_removed(Some(&found), &removed);
         Ok(())
     }
 

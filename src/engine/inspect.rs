@@ -48,9 +48,9 @@ impl Effective {
                 env.remove(at);
             }
         }
-        for pair in image.env.iter().flatten() {
-            if !env.iter().any(|own| name_of(own) == name_of(pair)) {
-                env.push(pair.clone());
+        for pair in spec.environment_below(image.env.as_deref().unwrap_or_default()) {
+            if !env.iter().any(|own| name_of(own) == name_of(&pair)) {
+                env.push(pair);
             }
         }
         let mut labels = image.labels.clone().unwrap_or_default();
@@ -291,7 +291,7 @@ fn host_config(spec: &ContainerSpec) -> Value {
         "DnsSearch": spec.dns_search,
         "ExtraHosts": list(&hosts),
         "GroupAdd": list(&spec.groups),
-        "IpcMode": namespace(&spec.ipc, "private"),
+        "IpcMode": if spec.without_shm { "none".into() } else { namespace(&spec.ipc, "private") },
         "Cgroup": "",
         "Links": null,
         "OomScoreAdj": spec.oom_score_adj.unwrap_or(0),

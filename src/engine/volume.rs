@@ -62,6 +62,9 @@ impl Engine {
     }
 
     pub fn volume(&self, name: &str) -> Result<Volume> {
+        if name.trim().is_empty() {
+            return Err(Error::of_client("invalid volume name or ID: value is empty"));
+        }
         Ok(self.volumes.get(name)?.ok_or_else(|| VolumeError::NotFound(name.to_owned()))?)
     }
 

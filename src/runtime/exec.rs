@@ -27,7 +27,7 @@ fn exec(status: &UnixStream, hidden: Result<(), Failure>) -> Result<Infallible, 
     hidden?;
     let ExecPaper { process, window }: ExecPaper<Process> =
         channel::receive_paper(status).map_err(|e| Failure::system("receiving the plan", e))?;
-    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(process.umask));
     if process.terminal {
         console::set_up(status, window, false)?;
     }

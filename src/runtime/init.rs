@@ -53,7 +53,7 @@ fn init(status: &UnixStream) -> Result<Infallible, Failure> {
         mounts::make_root_read_only()?;
     }
     host.detach()?;
-    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(launch.process.umask));
     command::run(launch.process, launch.reaper, status)
 }
 

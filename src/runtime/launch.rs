@@ -65,6 +65,7 @@ pub struct Process {
     pub seccomp: Option<Vec<BpfInstruction>>,
     pub rlimits: Vec<Rlimit>,
     pub oom_score_adj: Option<i32>,
+    pub umask: u32,
     /// Why only one id exists inside; the hint of the error that another one gets.
     pub single_id_note: Option<String>,
 }

@@ -64,6 +64,9 @@ pub struct Run {
     pub health: Option<Health>,
 }
 
+/// podman's status of a container that its time limit has ended.
+const TIMED_OUT: u8 = 255;
+
 /// What the loop needs to know of the container.
 pub struct Settings {
     /// The signal that asks the container to stop, when the supervisor itself is asked to (a machine that
@@ -72,6 +75,8 @@ pub struct Settings {
     /// Somebody has chosen that signal, so that others do not mean a stop.
     pub stops_by_that_only: bool,
     pub stop_timeout: Duration,
+    /// How long a run may take before it is killed.
+    pub run_limit: Option<Duration>,
     pub checks: Option<CheckPlan>,
 }
 
@@ -154,6 +159,10 @@ pub struct Server<M> {
     next_run: Option<Instant>,
     /// When the current run has begun.
     begun: Instant,
+    /// When the current run has lasted long enough.
+    limit: Option<Instant>,
+    /// The last run was ended by that.
+    timed_out: bool,
     paused: Option<Paused>,
     /// The connection whose end ends the pause.
     holder: Option<usize>,
@@ -173,6 +182,7 @@ impl<M: Machine> Server<M> {
     ) -> io::Result<Server<M>> {
         let Run { main, log, health } = run;
         let checks = settings.checks.take().map(Checks::new);
+        let limit = settings.run_limit.map(|limit| Instant::now() + limit);
         let mut server = Server {
             poll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             listener: None,
@@ -187,6 +197,8 @@ impl<M: Machine> Server<M> {
             deadline: None,
             next_run: None,
             begun: Instant::now(),
+            limit,
+            timed_out: false,
             paused: None,
             holder: None,
             checks,
@@ -249,6 +261,14 @@ impl<M: Machine> Server<M> {
         }
     }
 
+    /// How the run ended that `run` told of.
+    pub fn exit(&self, status: &WaitIdStatus) -> Exit {
+        match exit_of(status) {
+            exit if self.timed_out => Exit { code: TIMED_OUT, ..exit },
+            exit => exit,
+        }
+    }
+
     /// How long to rest before the container runs again; `None` when it does not.
     pub fn pause_before_next(&mut self, exit: &Exit) -> Option<Duration> {
         self.restarts.after(exit.code, self.begun.elapsed())
@@ -270,6 +290,8 @@ impl<M: Machine> Server<M> {
         let Run { main, log, health } = self.machine.start(self.restarts.count())?;
         self.log = log;
         self.begun = Instant::now();
+        self.limit = self.settings.run_limit.map(|limit| self.begun + limit);
+        self.timed_out = false;
         let number = self.add_session(main).map_err(|e| Failure::system(&e))?;
         assert_eq!(number, MAIN, "every session of the run before has ended");
         self.begin_checks(health);
@@ -281,7 +303,7 @@ impl<M: Machine> Server<M> {
         let empty = epoll::Event { flags: epoll::EventFlags::empty(), data: epoll::EventData::new_u64(0) };
         let mut events = [empty; 16];
         let check = self.checks.as_ref().and_then(Checks::next);
-        let next = [self.deadline, self.next_run, check].into_iter().flatten().min();
+        let next = [self.deadline, self.next_run, self.limit, check].into_iter().flatten().min();
         let timeout = next.map(|at| {
             Timespec::try_from(at.saturating_duration_since(Instant::now())).expect("a short time")
         });
@@ -292,6 +314,11 @@ impl<M: Machine> Server<M> {
         };
         if self.deadline.is_some_and(|at| at <= Instant::now()) {
             self.deadline = None;
+            self.signal_main(libc::SIGKILL)?;
+        }
+        if self.limit.is_some_and(|at| at <= Instant::now()) {
+            self.limit = None;
+            self.timed_out = true;
             self.signal_main(libc::SIGKILL)?;
         }
         let mut ended = None;
@@ -817,6 +844,7 @@ impl<M: Machine> Server<M> {
     /// the log.
     pub fn finish(&mut self) -> io::Result<()> {
         self.deadline = None;
+        self.limit = None;
         self.suspend_checks();
         for number in self.sessions.numbers().into_iter().filter(|n| *n != MAIN) {
             // With the host's pid namespace they do not end by themselves.
@@ -918,7 +946,7 @@ fn children(pid: i32) -> Vec<i32> {
 }
 
 /// Docker's numbers: the status, or 128 and the signal.
-pub fn exit_of(status: &WaitIdStatus) -> Exit {
+fn exit_of(status: &WaitIdStatus) -> Exit {
     let signal = status.terminating_signal();
     let code = match signal {
         Some(signal) => 128 + signal,

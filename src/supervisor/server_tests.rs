@@ -94,6 +94,7 @@ fn serve_again(script: &str, wanted: Wanted, policy: RestartPolicy) -> Served {
             stop_signal: 15,
             stops_by_that_only: false,
             stop_timeout: Duration::from_secs(1),
+            run_limit: None,
             checks: None,
         };
         let main = host.run();

@@ -12,7 +12,7 @@ use super::connection::Connection;
 use super::protocol::{Failure, FailureKind, Reply};
 use super::report::Reporter;
 use super::restarts::Restarts;
-use super::server::{CheckPlan, DEFAULT_WINDOW, Machine, Run, Server, Settings, exit_of};
+use super::server::{CheckPlan, DEFAULT_WINDOW, Machine, Run, Server, Settings};
 use super::session::{Session, Wanted};
 use super::{files, joins, paper::Paper, removal, root};
 use rustix::process::{WaitId, WaitIdOptions, waitid};
@@ -545,6 +545,7 @@ impl Stage {
             stop_signal: asked.unwrap_or(libc::SIGTERM),
             stops_by_that_only: asked.is_some(),
             stop_timeout: Duration::from_secs(spec.stop_timeout.unwrap_or(10).clamp(0, 3600) as u64),
+            run_limit: spec.run_limit.map(|seconds| Duration::from_secs(seconds.into())),
             checks: ground.checks.clone(),
         };
         let result = (|| {
@@ -556,7 +557,8 @@ impl Stage {
             let exit = loop {
                 // What the start has used is not needed again for as long as the container runs.
                 memory::trim();
-                let exit = exit_of(&server.run()?);
+                let status = server.run()?;
+                let exit = server.exit(&status);
                 server.finish()?;
                 let Some(pause) = server.pause_before_next(&exit) else { break exit };
                 server.machine.show_restarting(&exit, server.restarts.count());

@@ -27,6 +27,20 @@ fn resolve(line: &str) -> Option<(String, String)> {
     }
 }
 
+/// The caller's environment, as far as it is text.
+pub fn host() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+/// The caller's proxies, in both spellings.
+pub fn proxies() -> Vec<(String, String)> {
+    const NAMES: [&str; 5] = ["http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"];
+    let is_proxy = |(name, _): &(String, String)| NAMES.contains(&name.to_lowercase().as_str());
+    host().into_iter().filter(is_proxy).collect()
+}
+
 /// A name alone is a label without value.
 pub fn label_files(files: &[PathBuf]) -> Result<Vec<(String, String)>> {
     let mut labels = Vec::new();

@@ -5,13 +5,10 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::cli::failure::{Failure, Result};
 
-const LIMITS: &str = "resource limits are not there yet; start it under systemd-run or ulimit to limit it";
-const DEVICES: &str = "limits on devices are not there yet";
 const PORTS: &str =
     "published ports are not there yet; with --network host the container's ports are the host's";
 const NETWORKS: &str = "networks of their own are not there yet; use --network host or --network none";
 const WINDOWS: &str = "it means something on Windows only";
-const REALTIME: &str = "it exists in cgroup v1 only, which nobody delegates to users";
 
 /// What a flag takes.
 enum Takes {
@@ -26,76 +23,25 @@ type Refused = (&'static str, Option<char>, Takes, &'static [&'static str], &'st
 
 #[rustfmt::skip]
 const FLAGS: &[Refused] = &[
-    ("blkio-weight", None, Value, &["0"], LIMITS),
-    ("blkio-weight-device", None, List, &[], LIMITS),
-    ("cgroup-parent", None, Value, &[""], "cgroups are not managed yet"),
     ("cpu-count", None, Value, &["0"], WINDOWS),
-    ("cpu-percent", None, Value, &["0"], WINDOWS),
-    ("cpu-period", None, Value, &["0"], LIMITS),
-    ("cpu-quota", None, Value, &["0", "-1"], LIMITS),
-    ("cpu-rt-period", None, Value, &["0"], REALTIME),
-    ("cpu-rt-runtime", None, Value, &["0"], REALTIME),
-    ("cpu-shares", Some('c'), Value, &["0"], LIMITS),
-    ("cpus", None, Value, &["", "0"], LIMITS),
-    ("cpuset-cpus", None, Value, &[""], "it is not there yet; taskset limits a program to processors"),
-    ("cpuset-mems", None, Value, &[""], "it is not there yet; numactl limits a program to nodes"),
-    ("device-cgroup-rule", None, List, &[], "only root may filter devices; the user's own permissions apply"),
-    ("device-read-bps", None, List, &[], DEVICES),
-    ("device-read-iops", None, List, &[], DEVICES),
-    ("device-write-bps", None, List, &[], DEVICES),
-    ("device-write-iops", None, List, &[], DEVICES),
     ("expose", None, List, &[], PORTS),
     ("gpus", None, Value, &[""], "it is not there yet; give the devices with --device"),
-    ("io-maxbandwidth", None, Value, &["0"], WINDOWS),
-    ("io-maxiops", None, Value, &["0"], WINDOWS),
     ("ip", None, Value, &[""], NETWORKS),
     ("ip6", None, Value, &[""], NETWORKS),
-    ("isolation", None, Value, &["", "default"], WINDOWS),
-    ("kernel-memory", None, Value, &["0"], "the kernel has dropped it"),
+    ("isolation", None, Value, &["", "default"], "linux only supports 'default'"),
     ("link", None, List, &[], NETWORKS),
     ("link-local-ip", None, List, &[], NETWORKS),
     ("mac-address", None, Value, &[""], NETWORKS),
-    ("memory", Some('m'), Value, &["0"], LIMITS),
-    ("memory-reservation", None, Value, &["0"], LIMITS),
-    ("memory-swap", None, Value, &["0"], LIMITS),
-    ("memory-swappiness", None, Value, &["-1"], REALTIME),
     ("network-alias", None, List, &[], NETWORKS),
-    ("oom-kill-disable", None, Nothing, &[], REALTIME),
-    ("pids-limit", None, Value, &["0", "-1"], LIMITS),
     ("publish", Some('p'), List, &[], PORTS),
     ("publish-all", Some('P'), Nothing, &[], PORTS),
     ("runtime", None, Value, &[""], "coracle is the runtime itself and calls no other"),
     ("use-api-socket", None, Nothing, &[], "the Engine API is not there yet"),
 ];
 
-/// Those that `update` has too.
-const OF_UPDATE: &[&str] = &[
-    "blkio-weight",
-    "cpu-period",
-    "cpu-quota",
-    "cpu-rt-period",
-    "cpu-rt-runtime",
-    "cpu-shares",
-    "cpus",
-    "cpuset-cpus",
-    "cpuset-mems",
-    "memory",
-    "memory-reservation",
-    "memory-swap",
-    "pids-limit",
-];
-
-fn of_update() -> impl Iterator<Item = &'static Refused> {
-    FLAGS.iter().filter(|(name, ..)| OF_UPDATE.contains(name))
-}
-
 /// The refused flags that were given.
 #[derive(Debug, Clone, Default)]
 pub struct Later(Vec<(&'static str, String)>);
-
-/// The same, of `update`.
-#[derive(Debug, Clone, Default)]
-pub struct LaterOfUpdate(pub Later);
 
 impl Later {
     /// Fails when one of them asks for something.
@@ -108,10 +54,6 @@ impl Later {
             }
         }
         Ok(())
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 }
 
@@ -169,26 +111,5 @@ impl clap::Args for Later {
 
     fn augment_args_for_update(command: Command) -> Command {
         Later::augment_args(command)
-    }
-}
-
-impl clap::FromArgMatches for LaterOfUpdate {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<LaterOfUpdate, clap::Error> {
-        Ok(LaterOfUpdate(given(of_update(), matches)))
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = LaterOfUpdate::from_arg_matches(matches)?;
-        Ok(())
-    }
-}
-
-impl clap::Args for LaterOfUpdate {
-    fn augment_args(command: Command) -> Command {
-        command.args(args(of_update()))
-    }
-
-    fn augment_args_for_update(command: Command) -> Command {
-        LaterOfUpdate::augment_args(command)
     }
 }

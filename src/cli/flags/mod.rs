@@ -6,6 +6,7 @@
 
 pub mod environment;
 pub mod later;
+pub mod limits;
 mod mounts;
 mod security;
 pub mod values;
@@ -31,7 +32,7 @@ use crate::image::Platform;
 use crate::logs;
 use mounts::MountFlag;
 pub use mounts::check_driver as check_volume_driver;
-pub use values::{key_value, label};
+pub use values::{key_or_value, label};
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct ContainerFlags {
@@ -39,7 +40,7 @@ pub struct ContainerFlags {
     #[arg(long, value_name = "list", value_parser = values::extra_host)]
     pub add_host: Vec<(String, String)>,
     /// Add an annotation to the container
-    #[arg(long, value_name = "map", value_parser = values::key_value)]
+    #[arg(long, value_name = "map", value_parser = values::key_or_value)]
     pub annotation: Vec<(String, String)>,
     /// Attach to STDIN, STDOUT or STDERR
     #[arg(short = 'a', long, value_name = "list", value_parser = values::stream)]
@@ -77,6 +78,9 @@ pub struct ContainerFlags {
     /// Set environment variables
     #[arg(short = 'e', long, value_name = "list", value_parser = environment::variable)]
     pub env: Vec<String>,
+    /// Give the container the variables of this environment that its image does not set
+    #[arg(long)]
+    pub env_host: bool,
     /// Read in a file of environment variables
     #[arg(long, value_name = "list")]
     pub env_file: Vec<PathBuf>,
@@ -107,6 +111,9 @@ pub struct ContainerFlags {
     /// Container host name
     #[arg(short = 'h', long, value_name = "string")]
     pub hostname: Option<String>,
+    /// Give the container the proxy variables of this environment
+    #[arg(long)]
+    pub http_proxy: bool,
     /// Run an init inside the container that forwards signals and reaps processes
     #[arg(long)]
     pub init: bool,
@@ -126,7 +133,7 @@ pub struct ContainerFlags {
     #[arg(long, value_name = "string")]
     pub log_driver: Option<String>,
     /// Log driver options
-    #[arg(long, value_name = "list", value_parser = values::key_value)]
+    #[arg(long, value_name = "list", value_parser = values::key_or_value)]
     pub log_opt: Vec<(String, String)>,
     /// Attach a filesystem mount to the container
     #[arg(long, value_name = "mount", value_parser = mounts::parse_mount)]
@@ -161,6 +168,9 @@ pub struct ContainerFlags {
     /// Mount the container's root filesystem as read only
     #[arg(long)]
     pub read_only: bool,
+    /// With --read-only: a writable tmpfs on /run, /tmp and /var/tmp
+    #[arg(long)]
+    pub read_only_tmpfs: bool,
     /// Stop and remove the container that has the name, if there is one
     #[arg(long)]
     pub replace: bool,
@@ -183,20 +193,35 @@ pub struct ContainerFlags {
     #[arg(long, value_name = "int", value_parser = go_int)]
     pub stop_timeout: Option<i64>,
     /// How the container writes to its root file system (overlay=hybrid|full|unpacked)
-    #[arg(long, value_name = "list", value_parser = values::key_value)]
-    pub storage_opt: Vec<(String, String)>,
+    #[arg(long, value_name = "list")]
+    pub storage_opt: Vec<String>,
     /// Sysctl options
     #[arg(long, value_name = "map", value_parser = values::sysctl)]
     pub sysctl: Vec<(String, String)>,
+    /// Kill the container when it has run for so many seconds (0 for no limit)
+    #[arg(long, value_name = "uint", value_parser = values::uint32)]
+    pub timeout: Option<u32>,
     /// Mount a tmpfs directory
     #[arg(long, value_name = "list")]
     pub tmpfs: Vec<String>,
     /// Allocate a pseudo-TTY
     #[arg(short = 't', long)]
     pub tty: bool,
+    /// Time zone in the container ("Area/City", or "local" for this machine's)
+    #[arg(long, value_name = "string")]
+    pub tz: Option<String>,
     /// Ulimit options
     #[arg(long, value_name = "ulimit", value_parser = values::ulimit)]
     pub ulimit: Vec<Ulimit>,
+    /// Permission bits that new files do not get, in octal
+    #[arg(long, value_name = "string", value_parser = values::umask)]
+    pub umask: Option<u32>,
+    /// Leave out a variable of the image
+    #[arg(long, value_name = "list")]
+    pub unsetenv: Vec<String>,
+    /// Leave out all variables of the image
+    #[arg(long)]
+    pub unsetenv_all: bool,
     /// Username or UID (format: <name|uid>[:<group|gid>])
     #[arg(short = 'u', long, value_name = "string")]
     pub user: Option<String>,
@@ -222,6 +247,8 @@ pub struct ContainerFlags {
     #[arg(long, action = clap::ArgAction::SetFalse, hide = true)]
     pub disable_content_trust: bool,
     #[command(flatten)]
+    pub limits: limits::CreationLimits,
+    #[command(flatten)]
     pub later: later::Later,
 }
 
@@ -232,7 +259,7 @@ pub fn platform(flag: Option<&str>) -> Result<Option<Platform>> {
         None => Ok(None),
         Some(text) => match text.parse() {
             Ok(platform) => Ok(Some(platform)),
-            Err(e) => Err(Failure::usage(format!("Error response from daemon: {e}"))),
+            Err(e) => Err(Failure::usage(format!("error parsing specified platform: {e}"))),
         },
     }
 }
@@ -272,11 +299,18 @@ impl ContainerFlags {
         mounts.extend(mounts::tmpfs(&self.tmpfs)?);
         mounts.extend(mounts::mounts(self.mount)?);
         mounts::check_duplicates(&mounts)?;
+        if self.read_only && self.read_only_tmpfs {
+            mounts::add_writable(&mut mounts);
+        }
+        mounts.extend(self.tz.as_deref().map(mounts::time_zone).transpose()?.flatten());
         let mut labels = environment::label_files(&self.label_file)?;
         labels.extend(self.label);
         let security = security::read(&self.security_opt)?;
         let mut env = environment::read(&self.env_file, &self.env)?;
-        let proxies = client.proxy_variables().into_iter();
+        let inherited = if self.http_proxy { environment::proxies() } else { Vec::new() };
+        let mut proxies = client.proxy_variables();
+        proxies.retain(|(name, _)| !inherited.iter().any(|(n, _)| n == name));
+        let proxies = inherited.into_iter().chain(proxies);
         let unset: Vec<_> = proxies.filter(|(name, _)| !env.iter().any(|(n, _)| n == name)).collect();
         env.extend(unset);
         let name = match self.name.filter(|name| !name.is_empty()) {
@@ -298,6 +332,9 @@ impl ContainerFlags {
             command: (!command.is_empty()).then_some(command),
             entrypoint: self.entrypoint.map(|word| if word.is_empty() { Vec::new() } else { vec![word] }),
             env,
+            host_env: if self.env_host { environment::host() } else { Vec::new() },
+            unset_env: self.unsetenv,
+            unset_all_env: self.unsetenv_all,
             workdir: working_directory(self.workdir)?,
             user: self.user.filter(|user| !user.is_empty()),
             groups: self.group_add,
@@ -329,6 +366,8 @@ impl ContainerFlags {
             sysctls: self.sysctl.into_iter().collect(),
             oom_score_adj: oom_score(self.oom_score_adj)?,
             shm_size: self.shm_size.filter(|size| *size > 0).map(Bytes),
+            umask: self.umask,
+            without_shm: self.ipc.as_deref() == Some("none"),
             ipc: ipc(self.ipc)?,
             pid: namespace("--pid", "PID", self.pid, true)?,
             uts: namespace("--uts", "UTS", self.uts, false)?,
@@ -336,6 +375,7 @@ impl ContainerFlags {
             user_namespace: user_namespace(self.userns)?,
             stop_signal: self.stop_signal,
             stop_timeout: self.stop_timeout,
+            run_limit: self.timeout.filter(|seconds| *seconds > 0),
             auto_remove: self.rm,
             restart,
             health,
@@ -461,8 +501,7 @@ fn namespace(flag: &str, kind: &str, text: Option<String>, joins: bool) -> Resul
 fn ipc(text: Option<String>) -> Result<NamespaceMode> {
     match text.as_deref() {
         // Every private namespace can be joined by who is allowed to.
-        Some("shareable") => Ok(NamespaceMode::Private),
-        Some("none") => Err(later::not_yet("ipc", "a container without /dev/shm is not there yet")),
+        Some("shareable" | "none") => Ok(NamespaceMode::Private),
         Some(other) if !matches!(other, "" | "private" | "host") && !other.starts_with("container:") => {
             Err(Failure::usage(format!("Error response from daemon: invalid IPC mode: {other}")))
         }
@@ -509,10 +548,10 @@ fn oom_score(flag: Option<i64>) -> Result<Option<i32>> {
     }
 }
 
-fn overlay(options: &[(String, String)]) -> Result<Option<OverlayChoice>> {
+fn overlay(options: &[String]) -> Result<Option<OverlayChoice>> {
     let mut choice = None;
-    for (key, value) in options {
-        match (key.as_str(), value.as_str()) {
+    for option in options {
+        match option.split_once('=').ok_or_else(|| Failure::usage("invalid storage option"))? {
             ("overlay", "auto") => choice = Some(OverlayChoice::Auto),
             ("overlay", "hybrid") => choice = Some(OverlayChoice::Hybrid),
             ("overlay", "full") => choice = Some(OverlayChoice::Full),

@@ -155,6 +155,39 @@ fn propagation(text: &str) -> Option<Propagation> {
 }
 
 /// `--tmpfs DST[:OPTIONS]`
+/// podman's writable places of a read-only container, where nothing else is mounted.
+pub fn add_writable(mounts: &mut Vec<MountSpec>) {
+    for target in ["/run", "/tmp", "/var/tmp"].map(PathBuf::from) {
+        if mounts.iter().all(|mount| mount.target != target) {
+            let mode = if target.ends_with("run") { 0o755 } else { 0o1777 };
+            let kind = MountKind::Tmpfs { size: None, mode: Some(mode), options: Vec::new() };
+            mounts.push(MountSpec::new(kind, target, false));
+        }
+    }
+}
+
+/// The file of a time zone as the container's /etc/localtime; nothing for an empty name.
+pub fn time_zone(name: &str) -> Result<Option<MountSpec>> {
+    let source = match name {
+        "" => return Ok(None),
+        "local" => PathBuf::from("/etc/localtime"),
+        name => PathBuf::from("/usr/share/zoneinfo").join(name),
+    };
+    let is_inside = !name.starts_with('/') && name.split('/').all(|part| part != "..");
+    match source.canonicalize().ok().filter(|path| is_inside && path.is_file()) {
+        Some(source) => {
+            let kind = MountKind::Bind {
+                source,
+                create_source: false,
+                recursive: false,
+                propagation: Propagation::RPrivate,
+            };
+            Ok(Some(MountSpec::new(kind, PathBuf::from("/etc/localtime"), true)))
+        }
+        None => Err(Failure::usage(format!("finding timezone: unknown time zone {name}"))),
+    }
+}
+
 pub fn tmpfs(flags: &[String]) -> Result<Vec<MountSpec>> {
     flags
         .iter()

@@ -334,9 +334,6 @@ fn what_is_not_there_yet_is_refused_by_name() {
     for line in [
         "-p 80:80",
         "-P",
-        "--memory 1g",
-        "-m 1g",
-        "--cpus 2",
         "--link a:b",
         "--gpus all",
         "--network bridge",
@@ -353,8 +350,6 @@ fn what_is_not_there_yet_is_refused_by_name() {
         let long = match flag {
             "p" => "publish",
             "P" => "publish-all",
-            "m" => "memory",
-            "memory" | "cpus" => flag,
             other => other,
         };
         assert!(text.contains(&format!("--{long}")), "{line}: {text}");
@@ -367,4 +362,61 @@ fn values_that_ask_for_nothing_are_taken() {
         "--memory 0 --pids-limit -1 --restart no --cpu-shares 0 --oom-kill-disable=false -P=false --isolation default \
          --disable-content-trust=false --network default --no-healthcheck --memory-swappiness -1",
     );
+}
+
+#[test]
+fn limits_without_a_cgroup_are_discarded_in_dockers_words() {
+    let discarded = |line: &str| -> std::result::Result<String, String> {
+        let words: Vec<OsString> = line.split(' ').chain(["img"]).map(OsString::from).collect();
+        let command = Probe::augment_args(Command::new("run").disable_help_flag(true));
+        let place = Place { program: "coracle", path: "run", usage: "", wrong_count: 1 };
+        let first_line = |failure: Failure| failure.text.lines().next().unwrap_or_default().to_owned();
+        let Parsed::Run(matches) = parse(command, place, &words).map_err(first_line)? else { panic!("help") };
+        let probe = Probe::from_arg_matches(&matches).expect("clap has checked it");
+        Ok(probe.flags.limits.discard().map_err(first_line)?.join("|"))
+    };
+    let missing = |what: &str, then: &str| {
+        Ok(format!("Your kernel does not support {what} or the cgroup is not mounted. {then} discarded."))
+    };
+    let refused = |why: &str| Err(why.to_owned());
+    let daemon = |why: &str| Err(format!("Error response from daemon: {why}"));
+    for (line, want) in [
+        ("-m 1g", missing("memory limit capabilities", "Limitation")),
+        ("--memory 0 --memory-swap -1", Ok(String::new())),
+        ("--pids-limit 100", missing("PIDs limit capabilities", "PIDs limit")),
+        ("--pids-limit -1", Ok(String::new())),
+        ("-c 512", missing("CPU shares", "Shares")),
+        ("--cpuset-cpus 0", missing("cpuset", "Cpuset")),
+        ("--memory-swappiness 5", missing("memory swappiness capabilities", "Memory swappiness")),
+        ("--oom-kill-disable=false", Ok(String::new())),
+        ("-m 1m", daemon("Minimum memory limit allowed is 6MB")),
+        (
+            "-m 1g --memory-swap 1m",
+            daemon("Minimum memoryswap limit should be larger than memory limit, see usage"),
+        ),
+        (
+            "--memory-swap 1g",
+            daemon("You should always set the Memory limit when using Memoryswap limit, see usage"),
+        ),
+        (
+            "--cpus 2 --cpu-quota 5000",
+            daemon("Conflicting options: Nano CPUs and CPU Quota cannot both be set"),
+        ),
+        ("--memory-swappiness 200", refused("invalid value: 200. Valid memory swappiness range is 0-100")),
+        ("--memory x", refused("invalid argument \"x\" for \"-m, --memory\" flag: invalid size: 'x'")),
+        (
+            "--blkio-weight 70000",
+            refused(
+                "invalid argument \"70000\" for \"--blkio-weight\" flag: strconv.ParseUint: parsing \"70000\": value out of range",
+            ),
+        ),
+        (
+            "--io-maxiops -1",
+            refused(
+                "invalid argument \"-1\" for \"--io-maxiops\" flag: strconv.ParseUint: parsing \"-1\": invalid syntax",
+            ),
+        ),
+    ] {
+        assert_eq!(discarded(line), want, "{line}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use crate::cli::ui::units::go_int;
+use crate::cli::ui::units::{go_int, go_uint};
 use crate::container::health::HealthAction;
 use crate::container::spec::{DeviceSpec, RestartPolicy, Ulimit, is_namespaced_sysctl};
 
@@ -24,12 +24,10 @@ pub fn stream(text: &str) -> Result<Stream, String> {
     }
 }
 
-/// `KEY=VALUE`
-pub fn key_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err(format!("invalid value {text:?}: want key=value")),
-    }
+/// `KEY=VALUE`, or `KEY` for an empty value: Docker's maps.
+pub fn key_or_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').unwrap_or((text, ""));
+    Ok((key.to_owned(), value.to_owned()))
 }
 
 /// `--label k=v` or `k` alone
@@ -167,6 +165,20 @@ pub fn device(text: &str) -> Result<DeviceSpec, String> {
         }
     }
     Ok(DeviceSpec { source: PathBuf::from(source), target: PathBuf::from(target), access: access.to_owned() })
+}
+
+/// `--timeout`
+pub fn uint32(text: &str) -> Result<u32, String> {
+    let out_of_range = || format!("strconv.ParseUint: parsing {text:?}: value out of range");
+    u32::try_from(go_uint(text)?).map_err(|_| out_of_range())
+}
+
+/// `--umask`, octal.
+pub fn umask(text: &str) -> Result<u32, String> {
+    match u32::from_str_radix(text, 8) {
+        Ok(mask) if mask <= 0o777 => Ok(mask),
+        _ => Err(format!("invalid umask {text}: want octal digits up to 0777")),
+    }
 }
 
 /// `--health-on-failure`, as podman has it.
@@ -307,6 +319,9 @@ mod tests {
 
     #[test]
     fn other_values() {
+        assert_eq!((umask("027"), umask("0")), (Ok(0o27), Ok(0)));
+        assert_eq!(umask("9"), Err("invalid umask 9: want octal digits up to 0777".into()));
+        assert!(umask("1000").is_err());
         assert_eq!(stream("StdErr"), Ok(Stream::Stderr));
         assert_eq!(label("a.b"), Ok(("a.b".into(), String::new())));
         assert_eq!(label("=x"), Err("invalid label '=x': empty name".into()));

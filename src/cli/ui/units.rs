@@ -81,6 +81,19 @@ pub fn go_int(text: &str) -> Result<i64, String> {
     i64::try_from(if negative { -value } else { value }).map_err(|_| range())
 }
 
+/// Go's strconv.ParseUint with base 0.
+pub fn go_uint(text: &str) -> Result<u64, String> {
+    let refused = |why: &str| format!("strconv.ParseUint: parsing {}: {why}", go_quote(text));
+    if text.starts_with(['-', '+']) {
+        return Err(refused("invalid syntax"));
+    }
+    match go_int(text) {
+        Ok(value) => u64::try_from(value).map_err(|_| refused("invalid syntax")),
+        Err(why) if why.ends_with("value out of range") => Err(refused("value out of range")),
+        Err(_) => Err(refused("invalid syntax")),
+    }
+}
+
 /// Go's strconv.ParseBool.
 pub fn go_bool(text: &str) -> Result<bool, String> {
     match text {

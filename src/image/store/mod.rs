@@ -109,6 +109,9 @@ pub enum ImageError {
     NotFound(String),
     #[error(transparent)]
     InvalidReference(#[from] InvalidReference),
+    /// podman's words.
+    #[error("{0}: tag not known")]
+    NotItsName(String),
     #[error("multiple IDs found with provided prefix: {0}")]
     Ambiguous(String),
     #[error("conflict: {0}")]

@@ -66,6 +66,24 @@ impl ImageStore {
         self.carry_out(&image, &plan, &pins)
     }
 
+    /// Takes `names` away from an image, or all it has; the image stays, nameless if need be.
+    ///
+    /// # Errors
+    /// A name that is not the image's.
+    pub fn untag(&self, image: &str, names: &[Reference]) -> Result<Vec<Removed>, ImageError> {
+        let _lock = self.lock_alone()?;
+        let found = self.find(image)?;
+        if found.read_only {
+            return Err(ImageError::ReadOnly(image.to_owned()));
+        }
+        let image = Image { names: self.own_names(&found.id)?, ..found };
+        if let Some(name) = names.iter().find(|name| !image.names.contains(name)) {
+            return Err(ImageError::NotItsName(name.familiar()));
+        }
+        let untag = if names.is_empty() { image.names.clone() } else { names.to_vec() };
+        self.carry_out(&image, &Plan { untag, delete: false }, &[])
+    }
+
     fn carry_out(&self, image: &Image, plan: &Plan, pins: &[InUse]) -> Result<Vec<Removed>, ImageError> {
         let manifests = self.manifests_of(&image.id)?;
         let stays_nameless = !plan.delete && plan.untag.len() == image.names.len();

@@ -252,6 +252,7 @@ fn process(input: &PlanInput<'_>, hostname: &str, uid_map: &[IdMapping]) -> Resu
         seccomp: seccomp_program(spec, mask, host)?,
         rlimits: rlimits(spec, host)?,
         oom_score_adj: oom_score_adj(spec, host)?,
+        umask: spec.umask.unwrap_or(DEFAULT_UMASK),
         single_id_note: host.single_id_note.clone().filter(|_| is_single(uid_map)),
     })
 }
@@ -274,6 +275,9 @@ fn argv(spec: &ContainerSpec, image: &RunConfig) -> Result<Vec<String>, PlanErro
     }
 }
 
+/// What runc gives.
+const DEFAULT_UMASK: u32 = 0o022;
+
 fn set_env(env: &mut Vec<String>, name: &str, value: &str) {
     let line = format!("{name}={value}");
     let same = |other: &&mut String| other.split_once('=').is_some_and(|(n, _)| n == name);
@@ -293,7 +297,7 @@ fn env(spec: &ContainerSpec, image: &RunConfig, hostname: &str) -> Vec<String> {
     for (name, value) in &spec.env {
         set_env(&mut configured, name, value);
     }
-    for line in image.env.iter().flatten() {
+    for line in &spec.environment_below(image.env.as_deref().unwrap_or_default()) {
         let Some((name, value)) = line.split_once('=') else { continue };
         if !spec.env.iter().any(|(other, _)| other == name) {
             set_env(&mut configured, name, value);

@@ -172,14 +172,15 @@ fn kernel_mounts(input: &PlanInput<'_>, namespaces: &Namespaces, gid_map: &[IdMa
     });
     // The host's where the namespace is; there may be none.
     ops.push(file_system("mqueue", "/dev/mqueue", QUIET, "").or_host().optional());
-    ops.push(match namespaces.ipc {
-        NamespaceChoice::Inherit => host_bind("/dev/shm", false),
-        NamespaceChoice::Join => borrowed(Borrow::SharedMemory, "/dev/shm"),
+    match namespaces.ipc {
+        NamespaceChoice::Inherit => ops.push(host_bind("/dev/shm", false)),
+        NamespaceChoice::Join => ops.push(borrowed(Borrow::SharedMemory, "/dev/shm")),
+        NamespaceChoice::New if spec.without_shm => {}
         NamespaceChoice::New => {
             let size = spec.shm_size.map_or(DEFAULT_SHM, |bytes| bytes.0);
-            file_system("tmpfs", "/dev/shm", QUIET, &format!("mode=1777,size={size}"))
+            ops.push(file_system("tmpfs", "/dev/shm", QUIET, &format!("mode=1777,size={size}")));
         }
-    });
+    }
     ops
 }
 
