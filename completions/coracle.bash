@@ -109,6 +109,9 @@ _coracle() {
             coracle,save)
                 cmd="coracle__subcmd__save"
                 ;;
+            coracle,secret)
+                cmd="coracle__subcmd__secret"
+                ;;
             coracle,start)
                 cmd="coracle__subcmd__start"
                 ;;
@@ -274,6 +277,27 @@ _coracle() {
             coracle__subcmd__image,tag)
                 cmd="coracle__subcmd__image__subcmd__tag"
                 ;;
+            coracle__subcmd__secret,create)
+                cmd="coracle__subcmd__secret__subcmd__create"
+                ;;
+            coracle__subcmd__secret,exists)
+                cmd="coracle__subcmd__secret__subcmd__exists"
+                ;;
+            coracle__subcmd__secret,inspect)
+                cmd="coracle__subcmd__secret__subcmd__inspect"
+                ;;
+            coracle__subcmd__secret,list)
+                cmd="coracle__subcmd__secret__subcmd__list"
+                ;;
+            coracle__subcmd__secret,ls)
+                cmd="coracle__subcmd__secret__subcmd__ls"
+                ;;
+            coracle__subcmd__secret,remove)
+                cmd="coracle__subcmd__secret__subcmd__remove"
+                ;;
+            coracle__subcmd__secret,rm)
+                cmd="coracle__subcmd__secret__subcmd__rm"
+                ;;
             coracle__subcmd__system,df)
                 cmd="coracle__subcmd__system__subcmd__df"
                 ;;
@@ -317,7 +341,7 @@ _coracle() {
 
     case "${cmd}" in
         coracle)
-            opts="-c -D -H -l -v --config --context --debug --host --log-level --tls --tlscacert --tlscert --tlskey --tlsverify --version run exec ps pull push images version info attach commit cp create events diff export history import inspect kill load logs pause port rename restart rm rmi save start stats stop tag top unpause update wait completion container healthcheck image system volume"
+            opts="-c -D -H -l -v --config --context --debug --host --log-level --tls --tlscacert --tlscert --tlskey --tlsverify --version run exec ps pull push images version info attach commit cp create events diff export history import inspect kill load logs pause port rename restart rm rmi save start stats stop tag top unpause update wait completion container healthcheck image secret system volume"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -525,7 +549,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__create)
-            opts="-a -e -h -i -l -q -t -u -v -w -c -m -p -P --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --group-add --health-cmd --health-interval --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --hostname --init --interactive --ipc --label --label-file --log-driver --log-opt --mount --name --network --no-healthcheck --oom-score-adj --pid --platform --privileged --pull --quiet --read-only --replace --restart --rm --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volume-driver --volumes-from --workdir --disable-content-trust --blkio-weight --blkio-weight-device --cgroup-parent --cpu-count --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --expose --gpus --io-maxbandwidth --io-maxiops --ip --ip6 --isolation --kernel-memory --link --link-local-ip --mac-address --memory --memory-reservation --memory-swap --memory-swappiness --network-alias --oom-kill-disable --pids-limit --publish --publish-all --runtime --use-api-socket"
+            opts="-a -e -h -i -l -q -t -u -v -w -c -m -p -P --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --group-add --health-cmd --health-interval --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --hostname --init --interactive --ipc --label --label-file --log-driver --log-opt --mount --name --network --no-healthcheck --oom-score-adj --pid --platform --privileged --pull --quiet --read-only --replace --restart --rm --secret --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volume-driver --volumes-from --workdir --disable-content-trust --blkio-weight --blkio-weight-device --cgroup-parent --cpu-count --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --expose --gpus --io-maxbandwidth --io-maxiops --ip --ip6 --isolation --kernel-memory --link --link-local-ip --mac-address --memory --memory-reservation --memory-swap --memory-swappiness --network-alias --oom-kill-disable --pids-limit --publish --publish-all --runtime --use-api-socket"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -692,6 +716,10 @@ _coracle() {
                     return 0
                     ;;
                 --restart)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --secret)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1337,7 +1365,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__run)
-            opts="-a -e -h -i -l -q -t -u -v -w -c -m -p -P -d --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --group-add --health-cmd --health-interval --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --hostname --init --interactive --ipc --label --label-file --log-driver --log-opt --mount --name --network --no-healthcheck --oom-score-adj --pid --platform --privileged --pull --quiet --read-only --replace --restart --rm --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volume-driver --volumes-from --workdir --disable-content-trust --blkio-weight --blkio-weight-device --cgroup-parent --cpu-count --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --expose --gpus --io-maxbandwidth --io-maxiops --ip --ip6 --isolation --kernel-memory --link --link-local-ip --mac-address --memory --memory-reservation --memory-swap --memory-swappiness --network-alias --oom-kill-disable --pids-limit --publish --publish-all --runtime --use-api-socket --detach --detach-keys --sig-proxy"
+            opts="-a -e -h -i -l -q -t -u -v -w -c -m -p -P -d --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --group-add --health-cmd --health-interval --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --hostname --init --interactive --ipc --label --label-file --log-driver --log-opt --mount --name --network --no-healthcheck --oom-score-adj --pid --platform --privileged --pull --quiet --read-only --replace --restart --rm --secret --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volume-driver --volumes-from --workdir --disable-content-trust --blkio-weight --blkio-weight-device --cgroup-parent --cpu-count --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --expose --gpus --io-maxbandwidth --io-maxiops --ip --ip6 --isolation --kernel-memory --link --link-local-ip --mac-address --memory --memory-reservation --memory-swap --memory-swappiness --network-alias --oom-kill-disable --pids-limit --publish --publish-all --runtime --use-api-socket --detach --detach-keys --sig-proxy"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1504,6 +1532,10 @@ _coracle() {
                     return 0
                     ;;
                 --restart)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --secret)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1971,7 +2003,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__create)
-            opts="-a -e -h -i -l -q -t -u -v -w -c -m -p -P --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --group-add --health-cmd --health-interval --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --hostname --init --interactive --ipc --label --label-file --log-driver --log-opt --mount --name --network --no-healthcheck --oom-score-adj --pid --platform --privileged --pull --quiet --read-only --replace --restart --rm --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volume-driver --volumes-from --workdir --disable-content-trust --blkio-weight --blkio-weight-device --cgroup-parent --cpu-count --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --expose --gpus --io-maxbandwidth --io-maxiops --ip --ip6 --isolation --kernel-memory --link --link-local-ip --mac-address --memory --memory-reservation --memory-swap --memory-swappiness --network-alias --oom-kill-disable --pids-limit --publish --publish-all --runtime --use-api-socket"
+            opts="-a -e -h -i -l -q -t -u -v -w -c -m -p -P --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --group-add --health-cmd --health-interval --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --hostname --init --interactive --ipc --label --label-file --log-driver --log-opt --mount --name --network --no-healthcheck --oom-score-adj --pid --platform --privileged --pull --quiet --read-only --replace --restart --rm --secret --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volume-driver --volumes-from --workdir --disable-content-trust --blkio-weight --blkio-weight-device --cgroup-parent --cpu-count --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --expose --gpus --io-maxbandwidth --io-maxiops --ip --ip6 --isolation --kernel-memory --link --link-local-ip --mac-address --memory --memory-reservation --memory-swap --memory-swappiness --network-alias --oom-kill-disable --pids-limit --publish --publish-all --runtime --use-api-socket"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2138,6 +2170,10 @@ _coracle() {
                     return 0
                     ;;
                 --restart)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --secret)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3253,7 +3289,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__run)
-            opts="-a -e -h -i -l -q -t -u -v -w -c -m -p -P -d --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --group-add --health-cmd --health-interval --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --hostname --init --interactive --ipc --label --label-file --log-driver --log-opt --mount --name --network --no-healthcheck --oom-score-adj --pid --platform --privileged --pull --quiet --read-only --replace --restart --rm --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volume-driver --volumes-from --workdir --disable-content-trust --blkio-weight --blkio-weight-device --cgroup-parent --cpu-count --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --expose --gpus --io-maxbandwidth --io-maxiops --ip --ip6 --isolation --kernel-memory --link --link-local-ip --mac-address --memory --memory-reservation --memory-swap --memory-swappiness --network-alias --oom-kill-disable --pids-limit --publish --publish-all --runtime --use-api-socket --detach --detach-keys --sig-proxy"
+            opts="-a -e -h -i -l -q -t -u -v -w -c -m -p -P -d --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --group-add --health-cmd --health-interval --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --hostname --init --interactive --ipc --label --label-file --log-driver --log-opt --mount --name --network --no-healthcheck --oom-score-adj --pid --platform --privileged --pull --quiet --read-only --replace --restart --rm --secret --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volume-driver --volumes-from --workdir --disable-content-trust --blkio-weight --blkio-weight-device --cgroup-parent --cpu-count --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --expose --gpus --io-maxbandwidth --io-maxiops --ip --ip6 --isolation --kernel-memory --link --link-local-ip --mac-address --memory --memory-reservation --memory-swap --memory-swappiness --network-alias --oom-kill-disable --pids-limit --publish --publish-all --runtime --use-api-socket --detach --detach-keys --sig-proxy"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3420,6 +3456,10 @@ _coracle() {
                     return 0
                     ;;
                 --restart)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --secret)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3689,6 +3729,174 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__secret)
+            opts="create exists inspect ls list rm remove"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__secret__subcmd__create)
+            opts="-d -l --driver --driver-opts --env --ignore --label --replace --template-driver"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --driver)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --driver-opts)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --label)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --template-driver)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__secret__subcmd__exists)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__secret__subcmd__inspect)
+            opts="-f --format --pretty --showsecret"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__secret__subcmd__list)
+            opts="-f -n -q --filter --format --noheading --quiet"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__secret__subcmd__ls)
+            opts="-f -n -q --filter --format --noheading --quiet"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__secret__subcmd__remove)
+            opts="-a -i --all --ignore"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__secret__subcmd__rm)
+            opts="-a -i --all --ignore"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

@@ -75,6 +75,7 @@ complete -c coracle -n "__fish_coracle_needs_command" -f -a "completion" -d 'Gen
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "container" -d 'Manage containers'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "healthcheck" -d 'Manage health checks'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "image" -d 'Manage images'
+complete -c coracle -n "__fish_coracle_needs_command" -f -a "secret" -d 'Manage secrets'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "system" -d 'Manage coracle'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "volume" -d 'Manage volumes'
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l add-host -d 'Add a custom host-to-IP mapping (host:ip)' -r
@@ -114,6 +115,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l pid -d 'PID name
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l platform -d 'Set platform if server is multi-platform capable' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l pull -d 'Pull image before running ("always", "missing", "never", "newer")' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l restart -d 'Restart policy to apply when a container exits' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l secret -d 'Give the container a secret (NAME[,type=mount|env,target=,uid=,gid=,mode=])' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l security-opt -d 'Security options (seccomp=FILE|unconfined, no-new-privileges, systempaths=unconfined)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l shm-size -d 'Size of /dev/shm' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l stop-signal -d 'Signal to stop the container' -r
@@ -270,6 +272,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l pid -d 'PID n
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l platform -d 'Set platform if server is multi-platform capable' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l pull -d 'Pull image before running ("always", "missing", "never", "newer")' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l restart -d 'Restart policy to apply when a container exits' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l secret -d 'Give the container a secret (NAME[,type=mount|env,target=,uid=,gid=,mode=])' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l security-opt -d 'Security options (seccomp=FILE|unconfined, no-new-privileges, systempaths=unconfined)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l shm-size -d 'Size of /dev/shm' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l stop-signal -d 'Signal to stop the container' -r
@@ -493,6 +496,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l platform -d 'Set platform if server is multi-platform capable' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l pull -d 'Pull image before running ("always", "missing", "never", "newer")' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l restart -d 'Restart policy to apply when a container exits' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l secret -d 'Give the container a secret (NAME[,type=mount|env,target=,uid=,gid=,mode=])' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l security-opt -d 'Security options (seccomp=FILE|unconfined, no-new-privileges, systempaths=unconfined)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l shm-size -d 'Size of /dev/shm' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l stop-signal -d 'Signal to stop the container' -r
@@ -648,6 +652,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l platform -d 'Set platform if server is multi-platform capable' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l pull -d 'Pull image before running ("always", "missing", "never", "newer")' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l restart -d 'Restart policy to apply when a container exits' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l secret -d 'Give the container a secret (NAME[,type=mount|env,target=,uid=,gid=,mode=])' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l security-opt -d 'Security options (seccomp=FILE|unconfined, no-new-privileges, systempaths=unconfined)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l shm-size -d 'Size of /dev/shm' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l stop-signal -d 'Signal to stop the container' -r
@@ -859,6 +864,35 @@ complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_s
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from save" -s o -l output -d 'Write to a file, instead of STDOUT' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from save" -l platform -d 'Save only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from save" -l format -d 'Write a docker-archive, which OCI tools read too, or an oci-archive' -r
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and not __fish_seen_subcommand_from create exists inspect ls list rm remove" -f -a "create" -d 'Create a secret from a file or STDIN as content'
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and not __fish_seen_subcommand_from create exists inspect ls list rm remove" -f -a "exists" -d 'Check if a secret exists (status 0: yes, 1: no, 125: something went wrong)'
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and not __fish_seen_subcommand_from create exists inspect ls list rm remove" -f -a "inspect" -d 'Display detailed information on one or more secrets'
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and not __fish_seen_subcommand_from create exists inspect ls list rm remove" -f -a "ls" -d 'List secrets'
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and not __fish_seen_subcommand_from create exists inspect ls list rm remove" -f -a "list" -d 'List secrets'
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and not __fish_seen_subcommand_from create exists inspect ls list rm remove" -f -a "rm" -d 'Remove one or more secrets'
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and not __fish_seen_subcommand_from create exists inspect ls list rm remove" -f -a "remove" -d 'Remove one or more secrets'
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from create" -s d -l driver -d 'Secret driver (file)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from create" -l driver-opts -d 'Refused: the driver file has no options' -r
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from create" -s l -l label -d 'Secret labels' -r
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from create" -l template-driver -d 'Refused: values are taken as they are' -r
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from create" -l env -d 'Read the secret from the environment variable that stands where the file would'
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from create" -l ignore -d 'Leave a secret that has the name as it is, and print its ID'
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from create" -l replace -d 'Remove the secret that has the name, if there is one'
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from inspect" -s f -l format -d 'Format output using a custom template: \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from inspect" -l pretty -d 'Print the information in a human friendly format'
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from inspect" -l showsecret -d 'Display the secret\'s value too'
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from ls" -s f -l filter -d 'Filter output based on conditions provided' -r
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from ls" -l format -d 'Format output using a custom template: \'table\':            Print output in table format with column headers (default) \'table TEMPLATE\':   Print output in table format using the given Go template \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from ls" -s n -l noheading -d 'Print no headings'
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Only display IDs'
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from list" -s f -l filter -d 'Filter output based on conditions provided' -r
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from list" -l format -d 'Format output using a custom template: \'table\':            Print output in table format with column headers (default) \'table TEMPLATE\':   Print output in table format using the given Go template \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from list" -s n -l noheading -d 'Print no headings'
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Only display IDs'
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from rm" -s a -l all -d 'Remove all secrets'
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from rm" -s i -l ignore -d 'Pass over secrets that do not exist'
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from remove" -s a -l all -d 'Remove all secrets'
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from remove" -s i -l ignore -d 'Pass over secrets that do not exist'
 complete -c coracle -n "__fish_coracle_using_subcommand system; and not __fish_seen_subcommand_from info events prune df" -f -a "info" -d 'Display system-wide information'
 complete -c coracle -n "__fish_coracle_using_subcommand system; and not __fish_seen_subcommand_from info events prune df" -f -a "events" -d 'Get real time events from the server'
 complete -c coracle -n "__fish_coracle_using_subcommand system; and not __fish_seen_subcommand_from info events prune df" -f -a "prune" -d 'Remove unused data'

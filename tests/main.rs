@@ -25,6 +25,7 @@ mod registry;
 mod restart;
 mod rootfs;
 mod run;
+mod secrets;
 mod state;
 mod stats;
 mod system;

@@ -5,7 +5,7 @@ use super::verb::Entry;
 use super::{
     attach, commit, completion, cp, create, df, diff, events, exec, exists, export, healthcheck, history,
     images, import, info, inspect, kill, load, logs, pause, port, prune, ps, pull, push, rename, restart, rm,
-    rmi, run, save, start, stats, stop, tag, top, ui, update, verb, version, volume, wait,
+    rmi, run, save, secret, start, stats, stop, tag, top, ui, update, verb, version, volume, wait,
 };
 
 /// In the order of the overview.
@@ -55,6 +55,11 @@ pub static ENTRIES: &[Entry] = &[
     Entry::of::<pause::Unpause>(),
     Entry::of::<update::Update>(),
     Entry::of::<wait::Wait>(),
+    Entry::of::<secret::SecretCreate>(),
+    Entry::of::<exists::SecretExists>(),
+    Entry::of::<secret::SecretInspect>(),
+    Entry::of::<secret::SecretLs>(),
+    Entry::of::<secret::SecretRm>(),
     Entry::of::<volume::VolumeCreate>(),
     Entry::of::<exists::VolumeExists>(),
     Entry::of::<volume::VolumeInspect>(),
@@ -72,6 +77,7 @@ pub const GROUPS: &[(&str, &str)] = &[
     ("container", "Manage containers"),
     ("healthcheck", "Manage health checks"),
     ("image", "Manage images"),
+    ("secret", "Manage secrets"),
     ("system", "Manage coracle"),
     ("volume", "Manage volumes"),
 ];
@@ -92,7 +98,6 @@ const PLANNED: &[&str] = &[
     "node",
     "plugin",
     "search",
-    "secret",
     "service",
     "stack",
     "swarm",

@@ -62,6 +62,11 @@ impl Format {
         Ok(Format { template, is_table })
     }
 
+    /// Whether there are headings.
+    pub fn is_table(&self) -> bool {
+        self.is_table
+    }
+
     /// Whether the template names a field; what is dear to compute is left out otherwise.
     pub fn names(&self, field: &str) -> bool {
         self.template.mentions(field)

@@ -49,6 +49,7 @@ mod rm;
 mod rmi;
 mod run;
 mod save;
+mod secret;
 mod start;
 mod stats;
 mod stop;

@@ -44,9 +44,9 @@ struct How {
     force: bool,
 }
 
-const CONTAINER_FILTERS: &[&str] = &["label", "label!", "until"];
-const VOLUME_FILTERS: &[&str] = &["all", "label", "label!"];
-const IMAGE_FILTERS: &[&str] = &["dangling", "label", "label!", "until"];
+pub const CONTAINER_FILTERS: &[&str] = &["label", "label!", "until"];
+pub const VOLUME_FILTERS: &[&str] = &["all", "label", "label!"];
+pub const IMAGE_FILTERS: &[&str] = &["dangling", "label", "label!", "until"];
 
 impl Verb for ContainerPrune {
     const NAMES: &'static [&'static str] = &["container prune"];

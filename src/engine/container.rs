@@ -249,6 +249,7 @@ impl Engine {
         let image = self.images.find(&spec.image).map_err(image_error)?;
         check_command(&spec, &image.config)?;
         check_health_action(&spec, &image.config)?;
+        let secrets = self.take_secrets(&mut spec)?;
         let mut volumes = self.hold_volumes(&spec, &image.config.config)?;
         self.complete_mounts(&mut spec, &image.config.config)?;
         let record = ContainerRecord {
@@ -264,7 +265,7 @@ impl Engine {
             if let Some(held) = &volumes {
                 made.extend(self.make_volumes(held, &record.spec.mounts)?);
             }
-            let error = match self.containers.create(record.clone()) {
+            let error = match self.containers.create_with(record.clone(), &secrets) {
                 Ok(record) => {
                     self.journal.append(&events::container(&record, &image.config.config).event("create"));
                     return Ok(record);

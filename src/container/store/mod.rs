@@ -6,6 +6,8 @@
 //!                 state.last    while it runs: disk space set aside for the state that comes next
 //!                 health.json   what came of its health checks (`container::health`)
 //!                 alive         empty; three locks on it, below
+//!                 secrets/<n>   the value of the wish's secret number n as it was when `create` took it;
+//!                               mode 0600
 //!                 container.log hosts hostname resolv.conf upper/ ...
 //! containers/names/<name>       a symbolic link to ../<id>: the claim of a name
 //! containers/partial/<id>/      a container half made or half removed
@@ -54,6 +56,8 @@ pub const CHANGE: Byte = Byte(1);
 pub const PAUSED: Byte = Byte(2);
 
 const HEALTH: &str = "health.json";
+
+const SECRETS: &str = "secrets";
 
 /// Becomes `state.json` at the end.
 const RESERVED: &str = "state.last";
@@ -129,7 +133,16 @@ impl ContainerStore {
 
     /// Makes the container of a record. `record.spec.name` is claimed when given, else a name is made up
     /// and put into the record. A record of a `--rm` container is not synced: a power cut ends it anyway.
-    pub fn create(&self, mut record: ContainerRecord) -> Result<ContainerRecord, StoreError> {
+    pub fn create(&self, record: ContainerRecord) -> Result<ContainerRecord, StoreError> {
+        self.create_with(record, &[])
+    }
+
+    /// As `create`, with the values of `record.spec.secrets`, in their order.
+    pub fn create_with(
+        &self,
+        mut record: ContainerRecord,
+        secrets: &[Vec<u8>],
+    ) -> Result<ContainerRecord, StoreError> {
         let partial = self.partial(&record.id);
         self.make_directories()?;
         DirBuilder::new().mode(0o700).create(&partial).map_err(io_error("making", &partial))?;
@@ -140,6 +153,7 @@ impl ContainerStore {
             let _lock = lock.map_err(io_error("locking", &unnamed))?;
             fs::rename(&unnamed, &alive).map_err(io_error("locking", &alive))?;
             record.name = self.claim_name(&record)?;
+            write_secrets(&partial, secrets)?;
             write_record(&partial, &record)?;
             let place = self.directory(&record.id);
             fs::rename(&partial, &place).map_err(io_error("making", &place))
@@ -613,6 +627,29 @@ fn encode(record: &ContainerRecord) -> Vec<u8> {
     let mut bytes = serde_json::to_vec(record).expect("a record has string keys only");
     bytes.push(b'\n');
     bytes
+}
+
+/// Into a directory that nobody looks into yet.
+fn write_secrets(directory: &Path, secrets: &[Vec<u8>]) -> Result<(), StoreError> {
+    if secrets.is_empty() {
+        return Ok(());
+    }
+    let path = directory.join(SECRETS);
+    let write = || {
+        DirBuilder::new().mode(0o700).create(&path)?;
+        for (n, value) in secrets.iter().enumerate() {
+            let mut file = open_new(&path.join(n.to_string()))?;
+            io::Write::write_all(&mut file, value)?;
+            file.sync_data()?;
+        }
+        Ok(())
+    };
+    write().map_err(io_error("writing", &path))
+}
+
+/// The values of a container's secrets as they were when it was created.
+pub fn read_secrets(directory: &Path, count: usize) -> io::Result<Vec<Vec<u8>>> {
+    (0..count).map(|n| fs::read(directory.join(SECRETS).join(n.to_string()))).collect()
 }
 
 /// Into a directory that nobody looks into yet.
