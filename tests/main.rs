@@ -5,6 +5,7 @@ mod harness;
 
 mod bare;
 mod commit;
+mod completion;
 mod cp;
 mod diff;
 mod events;
