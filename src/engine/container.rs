@@ -298,9 +298,12 @@ impl Engine {
         }
     }
 
-    /// Removes a `--rm` container whose supervisor was killed, as a start of Docker's engine does.
-    /// True when it is gone.
+    /// Takes note of a container whose supervisor was killed, and removes it if it is a `--rm` one, as a start
+    /// of Docker's engine does. True when it is gone.
     fn collect_abandoned(&self, view: &ContainerView) -> bool {
+        if let Some(exit) = self.containers.note_death(view) {
+            self.died(view, &exit);
+        }
         self.containers.is_abandoned(view)
             && match self.stopped(&view.record.id) {
                 Ok(Some(change)) => self.remove_stopped(change, true).is_ok(),

@@ -436,6 +436,32 @@ impl ContainerStore {
         view.record.spec.auto_remove && view.facts.started.is_some() && !self.is_alive(&view.record.id)
     }
 
+    /// Writes down the end of a container whose supervisor was killed before it could: what the view says of it.
+    /// `Some` for the first who notices; a container that somebody changes at this moment is left to the next.
+    pub fn note_death(&self, view: &ContainerView) -> Option<Exit> {
+        let State::Exited { exit, .. } = &view.state else { return None };
+        let is_open = |facts: &StateFile| facts.started.is_some() && facts.exit.is_none();
+        if !is_open(&view.facts) {
+            return None;
+        }
+        let directory = self.directory(&view.record.id);
+        let file = File::options().read(true).write(true).open(directory.join("alive")).ok()?;
+        let _right = OfdLock::try_new(file, CHANGE).ok()??;
+        let facts = read_state(&directory);
+        if self.is_alive(&view.record.id) || !is_open(&facts) {
+            return None;
+        }
+        let state = StateFile { exit: Some(exit.clone()), ..facts };
+        match write_state(&directory, &state, Durability::Atomic) {
+            Ok(()) => Some(exit.clone()),
+            Err(error) => {
+                // A full disk: it reads as before, and the next one tries again.
+                tracing::debug!(container = view.record.id.short(), %error, "its end is not written down");
+                None
+            }
+        }
+    }
+
     /// Collects what killed processes left in `partial/`. Never fails: what cannot be removed now (files
     /// of other ids need the user's namespace) is returned.
     pub fn sweep(&self) -> Vec<PathBuf> {
@@ -669,7 +695,7 @@ fn write_record_over(directory: &Path, record: &ContainerRecord) -> Result<(), S
     file::replace(&path, &encode(record), Durability::Synced).map_err(io_error("writing", &path))
 }
 
-/// Replaces the state of a container (supervisor only).
+/// Replaces the state of a container (its supervisor only, or who finds that one killed).
 pub fn write_state(directory: &Path, state: &StateFile, durability: Durability) -> io::Result<()> {
     file::replace(&directory.join("state.json"), &encode_state(state), durability)
 }
