@@ -21,7 +21,7 @@ _coracle() {
             ((${#part} > ${#head})) && head=$part
         fi
     done
-    local program=${words[0]/#\~\//$HOME/}
+    local program=${words[0]/#\~\//$HOME/} last=
     COMPREPLY=()
     while IFS= read -r word; do
         case $word in
@@ -30,19 +30,26 @@ _coracle() {
         :*) ;;
         *)
             word=${word%%$'\t'*}
+            last=$word
             COMPREPLY+=("${word#"$head"}")
             ;;
         esac
     done < <("$program" __complete "${words[@]:1}" 2>/dev/null)
-    if ((${#COMPREPLY[@]} == 1)) && [[ ${COMPREPLY[0]} == *[=:/,] ]]; then
+    if ((${#COMPREPLY[@]} == 1)) && [[ $last == *[=:/,] ]]; then
         compopt -o nospace 2>/dev/null
     fi
 }
 
+# readline quotes file names, and would quote the colon of a name beside them: those are quoted here.
 _coracle_paths() {
-    local path
-    compopt -o filenames 2>/dev/null
+    local path are_alone=1
+    if ((${#COMPREPLY[@]})); then are_alone=; else compopt -o filenames 2>/dev/null; fi
     while IFS= read -r path; do
+        if [[ ! $are_alone ]]; then
+            last=$path
+            [[ -d ${path/#\~\//$HOME/} ]] && last+=/
+            if [[ $last == \~/* ]]; then path=$last; else printf -v path %q "$last"; fi
+        fi
         COMPREPLY+=("$path")
     done < <(compgen "$1" -- "${current#"$head"}")
 }
