@@ -59,6 +59,9 @@ impl Config {
     pub fn volumes(&self) -> PathBuf {
         self.root.join("volumes")
     }
+    pub fn secrets(&self) -> PathBuf {
+        self.root.join("secrets")
+    }
     /// What happened.
     pub fn events(&self) -> PathBuf {
         self.root.join("events")

@@ -19,6 +19,7 @@ pub mod runtime; // namespaces, mounts, capabilities, seccomp, init, exec
 pub mod container; // what a container is: spec, record, state, names, on disk
 pub mod image; // reference, manifest, config, store; registry and archives inside
 pub mod layer; // tar blob + index; never unpacked
+pub mod secret; // values that containers get to see and nobody else is shown
 pub mod volume; // directories that outlive containers
 // ground
 pub mod config; // where things lie, what the user configured

@@ -179,6 +179,23 @@ fn a_killed_commit_leaves_nobody_paused() {
 }
 
 #[test]
+fn without_a_pause_nobody_stands_still() {
+    let c = Coracle::busybox();
+    let id = c.detached(&["--name", "box"], "head -c 100000000 /dev/urandom > /big; echo go; exec sleep 600");
+    c.wait_for_log(&id, "go");
+    for flag in ["--pause=false", "-p=false", "--no-pause"] {
+        let mut commit = c.spawn(["commit", flag, "box", "made"]);
+        let mut looks = 0;
+        while commit.is_running() {
+            assert_eq!(c.inspect("box", "{{.State.Status}}"), "running", "{flag}");
+            looks += 1;
+        }
+        assert_eq!(commit.wait(), 0);
+        assert!(looks > 2, "{flag}: {looks}");
+    }
+}
+
+#[test]
 fn wrong_wishes_are_refused_before_anything_is_done() {
     let c = Coracle::busybox();
     c.ok(["run", "--name", "box", "busybox", "touch", "/made"]);

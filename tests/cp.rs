@@ -476,3 +476,21 @@ fn volumes_of_a_stopped_container_are_written_and_read() {
     c.output(["cp", source, "box:/over/g"]);
     assert_eq!(std::fs::read_dir(mine).expect("it is there").count(), 1);
 }
+
+#[test]
+fn what_a_killed_copy_has_left_is_removed_by_the_next_one() {
+    let c = Coracle::busybox();
+    c.file("f", "x");
+    let id = c.detached(
+        &["-v", "db:/d"],
+        "cd /d; for left in 999999999-0-aa 999999999-1-aa 1-0-aa; do echo x > .coracle-cp-$left; done; \
+         touch -d '2020-01-01 00:00:00' .coracle-cp-999999999-0-aa .coracle-cp-1-0-aa; echo go; exec sleep 600",
+    );
+    c.wait_for_log(&id, "go");
+    c.ok(["cp", "f", &format!("{id}:/d/f")]);
+    // What is being written, and what a process that lives is to write, stays.
+    assert_eq!(
+        c.ok(["exec", &id, "ls", "-A", "/d"]).lines(),
+        [".coracle-cp-1-0-aa", ".coracle-cp-999999999-1-aa", "f"]
+    );
+}

@@ -11,11 +11,7 @@ fn history(c: &Coracle, flags: &[&str], attributes: &[&str]) -> Vec<String> {
         attributes.iter().map(|name| format!(" {name}={{{{index .Actor.Attributes {name:?}}}}}")).collect();
     let format = format!("{{{{.Type}}}} {{{{.Action}}}}{shown}");
     let head = ["events", "--since", "1", "--until", "0s", "--format", &format].into_iter();
-    c.ok(head.chain(flags.iter().copied()))
-        .lines()
-        .into_iter()
-        .map(|line| line.replace("<no value>", ""))
-        .collect()
+    c.ok(head.chain(flags.iter().copied())).lines().into_iter().map(str::to_owned).collect()
 }
 
 fn containers(c: &Coracle) -> Vec<String> {

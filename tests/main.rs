@@ -5,6 +5,7 @@ mod harness;
 
 mod bare;
 mod commit;
+mod completion;
 mod cp;
 mod diff;
 mod events;
@@ -25,6 +26,7 @@ mod registry;
 mod restart;
 mod rootfs;
 mod run;
+mod secrets;
 mod state;
 mod stats;
 mod system;

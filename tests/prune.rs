@@ -99,3 +99,28 @@ fn dangling_images_go_and_with_a_all_unused_ones() {
     c.ok(["image", "prune", "-f", "--filter", "dangling=false"]);
     assert_eq!(c.ok(["images", "-q"]).text(), "");
 }
+
+#[test]
+fn the_settings_of_dockers_client_have_filters_too() {
+    let c = Coracle::busybox();
+    c.file(".docker/config.json", r#"{"pruneFilters": ["label!=keep"]}"#);
+    let make = |name: &str, label: &str| c.ok(["create", "--name", name, "--label", label, "busybox"]);
+    make("kept", "keep");
+    make("other", "x");
+    c.ok(["volume", "create", "--label", "keep", "kept"]);
+    c.ok(["volume", "create", "other"]);
+    let names = || c.ok(["ps", "-a", "--format", "{{.Names}}"]).text().to_owned();
+    let asked = c.given(b"n\n", ["system", "prune"]).success();
+    assert!(asked.text().contains("Items to be pruned will be filtered with:\n  - label!=keep\n"), "{asked}");
+    c.ok(["container", "prune", "-f"]);
+    assert_eq!(names(), "kept\n");
+    c.ok(["volume", "prune", "-af"]);
+    assert_eq!(c.ok(["volume", "ls", "-q"]).line(), "kept");
+    c.ok(["system", "prune", "-f"]);
+    assert_eq!(names(), "kept\n");
+    // The opposite of it, typed, goes before.
+    c.ok(["container", "prune", "-f", "--filter", "label=keep"]);
+    assert_eq!(names(), "");
+    c.file(".docker/config.json", r#"{"pruneFilters": ["nosuch=1"]}"#);
+    c.fails(1, ["container", "prune", "-f"]).says("invalid filter 'nosuch'");
+}

@@ -33,6 +33,12 @@ fn a_killed_supervisor_ends_its_container_and_the_state_says_so() {
     assert_eq!(c.inspect("box", "{{.State.Status}} {{.State.Running}}"), "exited false");
     assert!(c.ok(["ps", "-a", "--format", "{{.Status}}"]).line().starts_with("Exited ("));
     assert_eq!(c.ok(["logs", "box"]).line(), "started");
+    // Told by the first who noticed, and by nobody else.
+    let died =
+        ["events", "--since", "1", "--until", "0s", "--filter", "event=die", "--filter", "container=box"];
+    let format = ["--format", "{{.Actor.Attributes.name}} {{.Actor.Attributes.exitCode}}"];
+    assert_eq!(c.ok(died.iter().chain(&format).copied()).line(), "box 255");
+    assert!(c.inspect("box", "{{.State.Error}}").contains("supervisor of this container was killed"));
     c.fails(1, ["exec", "box", "true"]).says("is not running");
     // wait does not wait for ever.
     c.ok(["wait", "box"]);
@@ -72,6 +78,9 @@ fn a_reboot_loses_nothing() {
     c.ok(["rm", "-f", "box"]);
     // What should have been removed at its end can be removed, and its name be used.
     c.ok(["rm", "-f", "other"]);
+    let ends =
+        ["events", "--since", "1", "--until", "0s", "--filter", "container=other", "--format", "{{.Action}}"];
+    assert_eq!(c.ok(ends).lines()[2..], ["die", "destroy"]);
     c.ok(["run", "--rm", "--name", "other", "busybox", "true"]);
 }
 

@@ -5,7 +5,7 @@ use super::verb::Entry;
 use super::{
     attach, commit, completion, cp, create, df, diff, events, exec, exists, export, healthcheck, history,
     images, import, info, inspect, kill, load, logs, pause, port, prune, ps, pull, push, rename, restart, rm,
-    rmi, run, save, start, stats, stop, tag, top, ui, untag, update, verb, version, volume, wait,
+    rmi, run, save, secret, start, stats, stop, tag, top, ui, untag, update, verb, version, volume, wait,
 };
 
 /// In the order of the overview.
@@ -56,6 +56,11 @@ pub static ENTRIES: &[Entry] = &[
     Entry::of::<untag::Untag>(),
     Entry::of::<update::Update>(),
     Entry::of::<wait::Wait>(),
+    Entry::of::<secret::SecretCreate>(),
+    Entry::of::<exists::SecretExists>(),
+    Entry::of::<secret::SecretInspect>(),
+    Entry::of::<secret::SecretLs>(),
+    Entry::of::<secret::SecretRm>(),
     Entry::of::<volume::VolumeCreate>(),
     Entry::of::<exists::VolumeExists>(),
     Entry::of::<volume::VolumeInspect>(),
@@ -73,6 +78,7 @@ pub const GROUPS: &[(&str, &str)] = &[
     ("container", "Manage containers"),
     ("healthcheck", "Manage health checks"),
     ("image", "Manage images"),
+    ("secret", "Manage secrets"),
     ("system", "Manage coracle"),
     ("volume", "Manage volumes"),
 ];
@@ -93,7 +99,6 @@ const PLANNED: &[&str] = &[
     "node",
     "plugin",
     "search",
-    "secret",
     "service",
     "stack",
     "swarm",

@@ -15,6 +15,8 @@ pub struct ClientConfig {
     pub ps_format: Option<String>,
     pub images_format: Option<String>,
     pub stats_format: Option<String>,
+    /// `key=value`, as `--filter` of every `prune`.
+    pub prune_filters: Vec<String>,
     /// By daemon host; `default` is ours.
     pub proxies: BTreeMap<String, Proxies>,
 }
@@ -51,6 +53,22 @@ impl ClientConfig {
         if text.trim().is_empty() { Ok(ClientConfig::default()) } else { serde_json::from_str(text) }
     }
 
+    /// The filters of a `prune`: those of the command line, and those of the settings that do not say the
+    /// opposite of them (Docker's rule). What has no `=` is no filter.
+    pub fn with_prune_filters(&self, typed: &[(String, String)]) -> Vec<(String, String)> {
+        let configured = self.prune_filters.iter().filter_map(|text| text.split_once('='));
+        let is_wanted = |(key, value): &(&str, &str)| {
+            let opposite = match *key {
+                "label" => "label!",
+                "label!" => "label",
+                _ => return true,
+            };
+            !typed.iter().any(|(key, typed)| key == opposite && typed == value)
+        };
+        let kept = configured.filter(is_wanted).map(|(key, value)| (key.to_owned(), value.to_owned()));
+        typed.iter().cloned().chain(kept).collect()
+    }
+
     /// The proxy variables for a container.
     pub fn proxy_variables(&self) -> Vec<(String, String)> {
         let Some(proxies) = self.proxies.get("default") else { return Vec::new() };
@@ -84,6 +102,16 @@ mod tests {
         let pairs = config.proxy_variables();
         let names: Vec<&str> = pairs.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["HTTP_PROXY", "http_proxy"]);
+        let config =
+            ClientConfig::parse(r#"{"pruneFilters": ["label!=keep", "label=a=b", "nosuch"]}"#).unwrap();
+        let filters = |typed: &[(&str, &str)]| {
+            let typed: Vec<_> = typed.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            let all = config.with_prune_filters(&typed);
+            all.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(filters(&[]), "label!=keep label=a=b");
+        assert_eq!(filters(&[("until", "1h"), ("label", "keep")]), "until=1h label=keep label=a=b");
+        assert_eq!(filters(&[("label!", "a=b")]), "label!=a=b label!=keep");
         assert_eq!(ClientConfig::parse(" ").unwrap(), ClientConfig::default());
         assert!(ClientConfig::parse("{").is_err());
     }

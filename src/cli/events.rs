@@ -27,7 +27,7 @@ pub struct Events {
     until: Option<String>,
 }
 
-const FILTERS: &[&str] = &[
+pub const FILTERS: &[&str] = &[
     "config",
     "container",
     "daemon",
@@ -144,10 +144,11 @@ fn passes(filters: &Filters, event: &Event) -> bool {
         && filters.any("container", |w| event.kind == Kind::Container && begins_with(w))
         && filters.any("volume", |w| event.kind == Kind::Volume && begins_with(w))
         && filters.any("network", |w| event.kind == Kind::Network && begins_with(w))
+        && filters.any("secret", |w| event.kind == Kind::Secret && begins_with(w))
         && filters.any("image", is_image)
         && filters.labels("label", &event.attributes)
         // Nothing of these kinds happens here.
-        && ["config", "daemon", "node", "plugin", "secret", "service"].iter().all(|kind| !filters.has(kind))
+        && ["config", "daemon", "node", "plugin", "service"].iter().all(|kind| !filters.has(kind))
 }
 
 fn without_tag(name: &str) -> &str {

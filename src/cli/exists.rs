@@ -1,4 +1,4 @@
-//! `container exists`, `image exists` and `volume exists`: podman's question for scripts, answered by the status alone.
+//! `exists` of containers, images, secrets and volumes: podman's question for scripts, answered by the status alone.
 
 use super::failure::{Failure, Result};
 use super::verb::{Context, Verb};
@@ -13,6 +13,12 @@ pub struct ContainerExists {
 #[derive(Debug, clap::Args)]
 pub struct ImageExists {
     #[arg(required = true, value_name = "IMAGE")]
+    name: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct SecretExists {
+    #[arg(required = true, value_name = "SECRET")]
     name: String,
 }
 
@@ -47,6 +53,18 @@ impl Verb for ImageExists {
     fn run(self, context: &Context) -> Result<u8> {
         let engine = context.engine().map_err(failed)?;
         answer(engine.find_image(&self.name))
+    }
+}
+
+impl Verb for SecretExists {
+    const NAMES: &'static [&'static str] = &["secret exists"];
+    const USAGE: &'static str = "SECRET";
+    const ABOUT: &'static str = "Check if a secret exists (status 0: yes, 1: no, 125: something went wrong)";
+    const WRONG_COUNT: u8 = FAILED;
+
+    fn run(self, context: &Context) -> Result<u8> {
+        let engine = context.engine().map_err(failed)?;
+        answer(engine.secrets.find(&self.name).map_err(engine::Error::from))
     }
 }
 

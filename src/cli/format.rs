@@ -68,6 +68,11 @@ impl Format {
         Format { has_heading: self.has_heading && !without, ..self }
     }
 
+    /// Whether there are headings.
+    pub fn is_table(&self) -> bool {
+        self.is_table
+    }
+
     /// Whether the template names a field; what is dear to compute is left out otherwise.
     pub fn names(&self, field: &str) -> bool {
         self.template.mentions(field)

@@ -300,13 +300,13 @@ pub fn is_bool(definition: &Arg) -> bool {
     matches!(definition.get_action(), ArgAction::SetTrue | ArgAction::SetFalse)
 }
 
-fn by_long<'a>(command: &'a Command, name: &str) -> Option<&'a Arg> {
+pub fn by_long<'a>(command: &'a Command, name: &str) -> Option<&'a Arg> {
     command.get_arguments().find(|arg| {
         arg.get_long() == Some(name) || arg.get_all_aliases().is_some_and(|names| names.contains(&name))
     })
 }
 
-fn by_short(command: &Command, letter: char) -> Option<&Arg> {
+pub fn by_short(command: &Command, letter: char) -> Option<&Arg> {
     command.get_arguments().find(|arg| arg.get_short() == Some(letter))
 }
 

@@ -65,7 +65,7 @@ fn sort_key(text: &str) -> Result<SortKey, String> {
     })
 }
 
-const FILTERS: &[&str] = &["before", "dangling", "label", "label!", "reference", "since", "until"];
+pub const FILTERS: &[&str] = &["before", "dangling", "label", "label!", "reference", "since", "until"];
 
 const LISTING: Listing = Listing {
     kind: "*formatter.imageContext",

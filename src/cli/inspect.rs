@@ -53,7 +53,7 @@ pub struct ImageInspect {
     names: Vec<String>,
 }
 
-/// Types of Docker, of which containers, images and volumes are there.
+/// Types of Docker, of which containers, images, secrets and volumes are there.
 const TYPES: [&str; 10] =
     ["config", "container", "image", "network", "node", "plugin", "secret", "service", "task", "volume"];
 
@@ -73,6 +73,7 @@ impl Verb for Inspect {
         show(context, &names, self.format.as_deref(), |engine, name| match kind {
             "container" => a_container(engine, name, size),
             "image" => Ok(engine.inspect_image(name)?),
+            "secret" => Ok(engine.inspect_secret(name, false)?),
             "volume" => a_volume(engine, name),
             "" => anything(engine, name, size),
             other => Err(Failure::new(format!("Error response from daemon: No such {other}: {name}"))),
@@ -130,7 +131,7 @@ fn a_container(engine: &Engine, name: &str, size: bool) -> Result<Json> {
     Ok(engine.inspect_container(&view, size)?)
 }
 
-/// A container, else an image, else a volume (Docker's order).
+/// A container, else an image, else a volume, else a secret (Docker's order).
 fn anything(engine: &Engine, name: &str, size: bool) -> Result<Json> {
     match engine.find(name) {
         Ok(view) => return Ok(engine.inspect_container(&view, size)?),
@@ -143,7 +144,11 @@ fn anything(engine: &Engine, name: &str, size: bool) -> Result<Json> {
         image => return Ok(image?),
     }
     match engine.volume(name) {
-        Ok(volume) => Ok(engine.inspect_volume(&volume)),
+        Err(error) if error.kind == Kind::NotFound => {}
+        volume => return Ok(engine.inspect_volume(&volume?)),
+    }
+    match engine.inspect_secret(name, false) {
+        Ok(secret) => Ok(secret),
         Err(error) if error.kind == Kind::NotFound => {
             Err(Failure::new(format!("Error: No such object: {name}")))
         }
@@ -158,38 +163,59 @@ pub fn show(
     format: Option<&str>,
     find: impl Fn(&Engine, &str) -> Result<Json>,
 ) -> Result<u8> {
-    let template = match format.filter(|format| !format.is_empty()) {
-        None => None,
-        Some("json") => Some(Template::parse("{{json .}}").map_err(template_failure)?),
-        // Docker has a status of its own for this one.
-        Some(text) => Some(Template::parse(text).map_err(|e| Failure { status: 64, ..template_failure(e) })?),
-    };
+    match format.filter(|format| !format.is_empty()) {
+        None => {
+            let (found, failures) = find_all(context, names, find)?;
+            ui::line(indented(&Json::Array(found)))?;
+            told(failures)
+        }
+        Some("json") => show_as_text(context, names, "{{json .}}", find),
+        Some(text) => show_as_text(context, names, text, find),
+    }
+}
+
+/// Prints each of what is found by a template.
+pub fn show_as_text(
+    context: &Context,
+    names: &[String],
+    template: &str,
+    find: impl Fn(&Engine, &str) -> Result<Json>,
+) -> Result<u8> {
+    // Docker has a status of its own for this one.
+    let template = Template::parse(template).map_err(|e| Failure { status: 64, ..template_failure(e) })?;
+    let (found, mut failures) = find_all(context, names, find)?;
+    let mut text = String::new();
+    for object in &found {
+        match template.execute(&Value::from_json(object), Unknown::Key) {
+            Ok(line) => text.push_str(&format!("{line}\n")),
+            Err(error) => failures.push(template_failure(error).text),
+        }
+    }
+    if found.is_empty() {
+        text.push('\n');
+    }
+    ui::out(&text)?;
+    told(failures)
+}
+
+/// The objects that are there, and what is to be told of the others.
+fn find_all(
+    context: &Context,
+    names: &[String],
+    find: impl Fn(&Engine, &str) -> Result<Json>,
+) -> Result<(Vec<Json>, Vec<String>)> {
     let engine = context.engine()?;
-    let mut found = Vec::new();
-    let mut failures = Vec::new();
+    let (mut found, mut failures) = (Vec::new(), Vec::new());
     for name in names {
         match find(&engine, name) {
             Ok(object) => found.push(object),
             Err(failure) => failures.push(failure.text),
         }
     }
-    match template {
-        None => ui::line(indented(&Json::Array(found)))?,
-        Some(template) => {
-            let mut text = String::new();
-            for object in &found {
-                let line = template.execute(&Value::from_json(object), Unknown::Key);
-                match line {
-                    Ok(line) => text.push_str(&format!("{line}\n")),
-                    Err(error) => failures.push(template_failure(error).text),
-                }
-            }
-            if found.is_empty() {
-                text.push('\n');
-            }
-            ui::out(&text)?;
-        }
-    }
+    Ok((found, failures))
+}
+
+fn told(failures: Vec<String>) -> Result<u8> {
     if failures.is_empty() { Ok(0) } else { Err(Failure::new(failures.join("\n"))) }
 }
 

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use clap::{Arg, Command};
-use clap_complete::Shell;
 
 use super::book::ENTRIES;
 use super::completion::script;
@@ -56,11 +55,10 @@ fn rendered(command: Command) -> String {
 
 /// Every file below man/ and completions/: path and content.
 fn files() -> Vec<(String, String)> {
-    let mut files = vec![
-        ("completions/coracle.bash".to_owned(), script(Shell::Bash, "coracle")),
-        ("completions/coracle.fish".to_owned(), script(Shell::Fish, "coracle")),
-        ("completions/_coracle".to_owned(), script(Shell::Zsh, "coracle")),
-    ];
+    let completions = [("bash", "coracle.bash"), ("fish", "coracle.fish"), ("zsh", "_coracle")];
+    let script = |shell| script(shell, "coracle").expect("there is one");
+    let mut files: Vec<_> =
+        completions.iter().map(|(shell, name)| (format!("completions/{name}"), script(shell))).collect();
     let pages = std::iter::once(overview_page()).chain(ENTRIES.iter().map(man_page));
     files.extend(pages.map(|(name, text)| (format!("man/{name}"), text)));
     files

@@ -10,6 +10,7 @@ mod book;
 mod choice;
 mod client_config;
 mod commit;
+mod complete;
 mod completion;
 mod cp;
 mod create;
@@ -49,6 +50,7 @@ mod rm;
 mod rmi;
 mod run;
 mod save;
+mod secret;
 mod start;
 mod stats;
 mod stop;
@@ -103,6 +105,11 @@ fn dispatch(program: &str, arguments: &[OsString]) -> Result<u8> {
         && (only == "--version" || only == "-v")
     {
         return print_version(program);
+    }
+    if let Some((word, words)) = arguments.split_first()
+        && word == complete::NAME
+    {
+        return complete::run(words);
     }
     let place = Place { program, path: "", usage: "[OPTIONS] COMMAND [ARG...]", wrong_count: 1 };
     let (parsed, rest) = grammar::parse_globals(verb::globals(), place, arguments)?;

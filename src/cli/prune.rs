@@ -44,9 +44,9 @@ struct How {
     force: bool,
 }
 
-const CONTAINER_FILTERS: &[&str] = &["label", "label!", "until"];
-const VOLUME_FILTERS: &[&str] = &["all", "label", "label!"];
-const IMAGE_FILTERS: &[&str] = &["dangling", "label", "label!", "until"];
+pub const CONTAINER_FILTERS: &[&str] = &["label", "label!", "until"];
+pub const VOLUME_FILTERS: &[&str] = &["all", "label", "label!"];
+pub const IMAGE_FILTERS: &[&str] = &["dangling", "label", "label!", "until"];
 
 impl Verb for ContainerPrune {
     const NAMES: &'static [&'static str] = &["container prune"];
@@ -54,7 +54,7 @@ impl Verb for ContainerPrune {
     const ABOUT: &'static str = "Remove all stopped containers";
 
     fn run(self, context: &Context) -> Result<u8> {
-        let filters = Filters::new(&self.how.filter, CONTAINER_FILTERS)?;
+        let filters = self.how.filters(context, CONTAINER_FILTERS)?;
         let condition = condition(&filters)?;
         if !self.how.is_confirmed("This will remove all stopped containers.")? {
             return Ok(0);
@@ -70,7 +70,7 @@ impl Verb for ImagePrune {
     const ABOUT: &'static str = "Remove unused images";
 
     fn run(self, context: &Context) -> Result<u8> {
-        let filters = Filters::new(&self.how.filter, IMAGE_FILTERS)?;
+        let filters = self.how.filters(context, IMAGE_FILTERS)?;
         let condition = condition(&filters)?;
         let all = filters.truth("dangling")?.map_or(self.all, |dangling| !dangling);
         let warning = match all {
@@ -91,7 +91,7 @@ impl Verb for VolumePrune {
     const ABOUT: &'static str = "Remove unused local volumes";
 
     fn run(self, context: &Context) -> Result<u8> {
-        let filters = Filters::new(&self.how.filter, VOLUME_FILTERS)?;
+        let filters = self.how.filters(context, VOLUME_FILTERS)?;
         if self.all && filters.has("all") {
             return Err(Failure::new("conflicting options: cannot specify both --all and --filter all=1"));
         }
@@ -109,7 +109,16 @@ impl Verb for VolumePrune {
     }
 }
 
+/// With those of the settings of Docker's client.
+fn filters(context: &Context, typed: &[(String, String)], known: &[&str]) -> Result<Filters> {
+    Filters::new(&context.client_config()?.with_prune_filters(typed), known)
+}
+
 impl How {
+    fn filters(&self, context: &Context, known: &[&str]) -> Result<Filters> {
+        filters(context, &self.filter, known)
+    }
+
     /// Asks on standard output and reads one line: only `y` is yes.
     fn is_confirmed(&self, warning: &str) -> Result<bool> {
         Ok(self.force || is_confirmed(warning)?)
@@ -187,7 +196,7 @@ impl Verb for SystemPrune {
     const ABOUT: &'static str = "Remove unused data";
 
     fn run(self, context: &Context) -> Result<u8> {
-        let filters = Filters::new(&self.filter, CONTAINER_FILTERS)?;
+        let filters = filters(context, &self.filter, CONTAINER_FILTERS)?;
         if self.volumes && filters.has("until") {
             return Err(Failure::new("ERROR: The \"until\" filter is not supported with \"--volumes\""));
         }

@@ -84,7 +84,7 @@ fn sort_key(text: &str) -> Result<SortKey, String> {
     })
 }
 
-const FILTERS: &[&str] = &[
+pub const FILTERS: &[&str] = &[
     "ancestor",
     "before",
     "exited",

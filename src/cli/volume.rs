@@ -102,7 +102,7 @@ pub fn a_volume(engine: &Engine, name: &str) -> Result<serde_json::Value> {
     Ok(engine.inspect_volume(&engine.volume(name)?))
 }
 
-const FILTERS: &[&str] = &["dangling", "driver", "label", "name"];
+pub const FILTERS: &[&str] = &["dangling", "driver", "label", "name"];
 
 const LISTING: Listing = Listing {
     kind: "*formatter.volumeContext",

@@ -40,6 +40,7 @@ pub struct ContainerSpec {
     pub mounts: Vec<MountSpec>,
     /// `NAME[:ro|:rw]`, as typed; `create` adds the mounts of these containers to `mounts`.
     pub volumes_from: Vec<String>,
+    pub secrets: Vec<SecretSpec>,
     pub network: NetworkMode,
     pub extra_hosts: Vec<(String, String)>,
     pub dns: Vec<std::net::IpAddr>,
@@ -237,6 +238,36 @@ pub enum MountKind {
         /// Further mount options as typed after `--tmpfs DST:`, e.g. `exec`, `nosuid`.
         options: Vec<String>,
     },
+}
+
+/// Where secrets lie that ask for no other place (Docker's).
+pub const SECRETS: &str = "/run/secrets";
+
+/// A secret that the container gets; its value lies beside the record, under the number of its place in
+/// `ContainerSpec::secrets`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretSpec {
+    /// As asked for; the secret's own name once `create` has found it.
+    pub name: String,
+    /// Empty until then.
+    pub id: String,
+    pub place: SecretPlace,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum SecretPlace {
+    /// A read-only file in memory.
+    Mount {
+        /// Absolute path inside the container.
+        target: PathBuf,
+        uid: u32,
+        gid: u32,
+        /// Permission bits.
+        mode: u32,
+    },
+    /// A variable of the environment.
+    Env { name: String },
 }
 
 /// Where the wish for a volume stood; `inspect` shows it there.

@@ -1,13 +1,18 @@
 //! Makes a tree of an archive that nobody vouches for. What a file is made of is written under another
 //! name beside it and renamed: there is no half file, and nothing is ever written through a link, hard or
-//! symbolic, that the archive or somebody else has put there.
+//! symbolic, that the archive or somebody else has put there. What a killed copy leaves under such a name is
+//! removed by the next one that comes to its directory.
 
+use std::collections::HashSet;
+use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
-use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Timespec, Timestamps, Uid};
+use rustix::fs::{AtFlags, Dir, FileType, Gid, Mode, OFlags, ResolveFlags, Timespec, Timestamps, Uid};
 use rustix::io::Errno;
 
 use super::pack::is_carried;
@@ -18,6 +23,11 @@ use crate::sys::file::unique_name;
 use crate::sys::xattr;
 
 const BUFFER: usize = 256 << 10;
+/// How names begin under which files are made; the number of the process follows.
+const TEMPORARY: &str = ".coracle-cp-";
+/// A file that nobody has written to for so long is nobody's, even where the processes of its maker cannot be
+/// seen (a directory shared between machines).
+const ABANDONED: Duration = Duration::from_secs(60);
 
 /// The directory that names of the archive are below.
 pub enum Base<'a> {
@@ -62,18 +72,44 @@ pub struct Unpack<'a> {
     owner: Owner,
     /// The directory that was used last, as nearly every member has the one before's.
     last: Option<(Vec<u8>, Arc<OwnedFd>)>,
+    /// The directories that were looked through for what others have left.
+    swept: HashSet<Vec<u8>>,
     /// Modes and times of directories, set when nothing is put into them any more.
     directories: Vec<(Vec<u8>, Member)>,
 }
 
 /// Makes everything that the archive has.
 pub fn unpack(base: Base<'_>, owner: Owner, archive: impl io::BufRead) -> Result<()> {
-    let mut unpack = Unpack { base, owner, last: None, directories: Vec::new() };
+    let mut unpack = Unpack { base, owner, last: None, swept: HashSet::new(), directories: Vec::new() };
     let mut reader = TarReader::new(archive);
     while let Some(member) = reader.next_member()? {
         unpack.member(member, &mut reader)?;
     }
     unpack.finish()
+}
+
+/// Removes what killed copies have left in a directory, as well as can be.
+fn sweep(directory: &OwnedFd) {
+    // The descriptor itself may be one that cannot be read from.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(readable) = rustix::fs::openat(directory, ".", flags, Mode::empty()) else { return };
+    let Ok(entries) = Dir::new(readable) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        if name.to_str().is_ok_and(|name| name.starts_with(TEMPORARY)) && is_left(directory, name) {
+            let _ = rustix::fs::unlinkat(directory, name, AtFlags::empty());
+        }
+    }
+}
+
+fn is_left(directory: &OwnedFd, name: &CStr) -> bool {
+    let maker =
+        name.to_str().ok().and_then(|name| name.strip_prefix(TEMPORARY)?.split('-').next()?.parse().ok());
+    let is_there = |pid: u32| Path::new("/proc").join(pid.to_string()).exists();
+    let Ok(stat) = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) else { return false };
+    let written = UNIX_EPOCH + Duration::from_secs(u64::try_from(stat.st_mtime).unwrap_or(0));
+    let is_old = written.elapsed().is_ok_and(|age| age > ABANDONED);
+    is_old && !maker.is_some_and(is_there)
 }
 
 /// Names of a path, without those that mean nothing; one that climbs is refused.
@@ -141,7 +177,7 @@ impl Unpack<'_> {
             }
             _ => {}
         }
-        let temporary = unique_name(".coracle-cp-").into_bytes();
+        let temporary = unique_name(TEMPORARY).into_bytes();
         let made = self.make(&parent, &temporary, &member, &path, reader).and_then(|()| {
             rustix::fs::renameat(&parent, &*temporary, &parent, *name).map_err(failed("rename", &path))
         });
@@ -180,6 +216,9 @@ impl Unpack<'_> {
             opened => opened,
         };
         let opened = Arc::new(opened.map_err(failed("open", &path))?);
+        if self.swept.insert(path.clone()) {
+            sweep(&opened);
+        }
         self.last = Some((path, opened.clone()));
         Ok(opened)
     }

@@ -249,6 +249,7 @@ impl Engine {
         let image = self.images.find(&spec.image).map_err(image_error)?;
         check_command(&spec, &image.config)?;
         check_health_action(&spec, &image.config)?;
+        let secrets = self.take_secrets(&mut spec)?;
         let mut volumes = self.hold_volumes(&spec, &image.config.config)?;
         self.complete_mounts(&mut spec, &image.config.config)?;
         let record = ContainerRecord {
@@ -264,7 +265,7 @@ impl Engine {
             if let Some(held) = &volumes {
                 made.extend(self.make_volumes(held, &record.spec.mounts)?);
             }
-            let error = match self.containers.create(record.clone()) {
+            let error = match self.containers.create_with(record.clone(), &secrets) {
                 Ok(record) => {
                     self.journal.append(&events::container(&record, &image.config.config).event("create"));
                     return Ok(record);
@@ -297,9 +298,12 @@ impl Engine {
         }
     }
 
-    /// Removes a `--rm` container whose supervisor was killed, as a start of Docker's engine does.
-    /// True when it is gone.
+    /// Takes note of a container whose supervisor was killed, and removes it if it is a `--rm` one, as a start
+    /// of Docker's engine does. True when it is gone.
     fn collect_abandoned(&self, view: &ContainerView) -> bool {
+        if let Some(exit) = self.containers.note_death(view) {
+            self.died(view, &exit);
+        }
         self.containers.is_abandoned(view)
             && match self.stopped(&view.record.id) {
                 Ok(Some(change)) => self.remove_stopped(change, true).is_ok(),

@@ -3,7 +3,9 @@
 
 use std::io;
 
-use crate::container::ContainerRecord;
+use crate::container::spec::MountSpec;
+use crate::container::store::ContainerView;
+use crate::container::{ContainerRecord, Exit};
 use crate::engine::{Engine, Error, Kind, Result};
 use crate::events::{self, Event, Query, Subject};
 use crate::image::config::RunConfig;
@@ -44,6 +46,17 @@ impl Engine {
 
     pub(super) fn container_did(&self, record: &ContainerRecord, action: &str) {
         self.journal.append(&container(record, &self.run_config(record)).event(action));
+    }
+
+    /// What a supervisor says of the end of its container, of one whose supervisor could not.
+    pub(super) fn died(&self, view: &ContainerView, exit: &Exit) {
+        let record = &view.record;
+        let lived = exit.finished.duration_since(view.facts.started.unwrap_or(exit.finished));
+        let subject = container(record, &self.run_config(record)).with("exitCode", exit.code);
+        self.journal.append(&subject.with("execDuration", lived.as_secs().max(0)).event("die"));
+        for name in record.spec.mounts.iter().filter_map(MountSpec::volume) {
+            self.journal.append(&Subject::volume(name).with("container", &record.id).event("unmount"));
+        }
     }
 
     /// `id` and `name` are Docker's: of an image that came or went by name, both are names.

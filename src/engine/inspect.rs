@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::container::health::{HealthAction, HealthCheck};
 use crate::container::spec::{
     Asked, MountKind, MountSpec, NamespaceMode, NetworkMode, OverlayChoice, Propagation, SeccompChoice,
-    UserNamespaceMode,
+    SecretPlace, SecretSpec, UserNamespaceMode,
 };
 use crate::container::{ContainerRecord, ContainerSpec, State};
 use crate::engine::container::ContainerView;
@@ -525,9 +525,22 @@ fn config(record: &ContainerRecord, image: &RunConfig, effective: &Effective) ->
         optional("HealthcheckOnFailureAction", action.map(|action| json!(action)));
         optional("StopSignal", effective.stop_signal.as_ref().map(|signal| json!(signal)));
         optional("StopTimeout", spec.stop_timeout.map(|seconds| json!(seconds)));
+        let secrets = spec.secrets.iter().filter_map(inspected_secret).collect::<Vec<_>>();
+        optional("Secrets", (!secrets.is_empty()).then(|| json!(secrets)));
         optional("Shell", image.shell.as_ref().map(|shell| json!(shell)));
     }
     value
+}
+
+/// podman's; those in variables it does not show.
+fn inspected_secret(secret: &SecretSpec) -> Option<Value> {
+    let SecretSpec { name, id, place } = secret;
+    match place {
+        SecretPlace::Mount { uid, gid, mode, .. } => {
+            Some(json!({ "Name": name, "ID": id, "UID": uid, "GID": gid, "Mode": mode }))
+        }
+        SecretPlace::Env { .. } => None,
+    }
 }
 
 fn network_settings(mode: &NetworkMode) -> Value {

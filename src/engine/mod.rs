@@ -10,6 +10,7 @@ pub mod events;
 pub mod image;
 pub mod inspect;
 pub mod prune;
+pub mod secret;
 pub mod stats;
 pub mod system;
 pub mod volume;
@@ -20,6 +21,7 @@ use crate::config::Config;
 use crate::container::store::ContainerStore;
 use crate::events::Journal;
 use crate::image::ImageStore;
+use crate::secret::SecretStore;
 use crate::volume::VolumeStore;
 
 /// The stores of one user.
@@ -28,6 +30,7 @@ pub struct Engine {
     pub images: ImageStore,
     pub containers: ContainerStore,
     pub volumes: VolumeStore,
+    pub secrets: SecretStore,
     pub journal: Journal,
 }
 
@@ -37,6 +40,7 @@ impl Engine {
             images: ImageStore::open(&config),
             containers: ContainerStore::open(&config),
             volumes: VolumeStore::open(&config),
+            secrets: SecretStore::open(&config),
             journal: Journal::open(&config),
             config,
         }

@@ -46,6 +46,7 @@ pub enum Kind {
     Container,
     Image,
     Network,
+    Secret,
     Volume,
 }
 
@@ -56,6 +57,7 @@ impl Kind {
             Kind::Container => "container",
             Kind::Image => "image",
             Kind::Network => "network",
+            Kind::Secret => "secret",
             Kind::Volume => "volume",
         }
     }
@@ -98,6 +100,10 @@ impl Subject {
     pub fn volume(name: &str) -> Subject {
         Subject { kind: Kind::Volume, id: name.to_owned(), attributes: BTreeMap::new() }
             .with("driver", "local")
+    }
+
+    pub fn secret(id: &str, name: &str) -> Subject {
+        Subject { kind: Kind::Secret, id: id.to_owned(), attributes: BTreeMap::new() }.with("name", name)
     }
 
     /// All of a kind: `prune`.

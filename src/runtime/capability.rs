@@ -3,7 +3,7 @@
 use super::launch::Capabilities;
 
 /// By number.
-const NAMES: [&str; 41] = [
+pub const NAMES: [&str; 41] = [
     "CHOWN",
     "DAC_OVERRIDE",
     "DAC_READ_SEARCH",

@@ -10,7 +10,7 @@ use std::path::Path;
 use super::channel::{self, Failure};
 use super::launch::{Launch, NamespaceChoice};
 use super::start::InitPaper;
-use super::{command, console, given, mounts};
+use super::{command, console, given, mounts, secrets};
 use crate::sys;
 
 /// Name (`argv[0]`) under which main dispatches here.
@@ -36,6 +36,7 @@ fn init(status: &UnixStream) -> Result<Infallible, Failure> {
     if !launch.given.is_empty() {
         given::give(&launch.given, &command::identity(&launch.process)?)?;
     }
+    secrets::place(&launch.secrets)?;
     if launch.process.terminal {
         console::set_up(status, window, true)?;
     }

@@ -27,6 +27,7 @@ pub struct Launch {
     pub mounts: Vec<MountOp>,
     /// Mounts that the container's user is to own.
     pub given: Vec<Given>,
+    pub secrets: Vec<SecretFile>,
     pub masked_paths: Vec<PathBuf>,
     pub read_only_paths: Vec<PathBuf>,
     /// Relative to /proc/sys, with slashes: `net/core/somaxconn`.
@@ -42,6 +43,28 @@ pub struct Given {
     pub target: PathBuf,
     /// Once they are.
     pub read_only: bool,
+}
+
+/// A secret as the container sees it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretFile {
+    /// Absolute path inside the container.
+    pub target: PathBuf,
+    /// Inside the container.
+    pub uid: u32,
+    pub gid: u32,
+    /// Permission bits.
+    pub mode: u32,
+    #[serde(with = "packed_bytes")]
+    pub value: Vec<u8>,
+}
+
+/// Without the value: what is printed may end up in a log.
+impl std::fmt::Debug for SecretFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let SecretFile { target, uid, gid, mode, value } = self;
+        write!(f, "{} ({uid}:{gid}, {mode:o}, {} bytes)", target.display(), value.len())
+    }
 }
 
 /// What the first process and every `exec` have in common.
@@ -176,6 +199,21 @@ impl MountOp {
     /// Whether a detached tree that the supervisor opened comes with it.
     pub fn brings_tree(&self) -> bool {
         matches!(self, MountOp::Bind { .. } | MountOp::Volume { .. } | MountOp::Borrowed { .. })
+    }
+}
+
+/// Bytes as a base64 string.
+mod packed_bytes {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        STANDARD.encode(bytes).serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        STANDARD.decode(String::deserialize(from)?).map_err(serde::de::Error::custom)
     }
 }
 

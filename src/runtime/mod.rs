@@ -5,7 +5,7 @@
 //! the namespace in which all supervisors of a user live.
 
 pub mod borrow;
-mod capability;
+pub mod capability;
 pub mod cgroup;
 mod channel;
 mod command;
@@ -19,6 +19,7 @@ mod mounts;
 pub mod plan;
 mod reaper;
 pub mod seccomp;
+mod secrets;
 pub mod start;
 mod subid;
 mod user;

@@ -277,7 +277,9 @@ impl Stage {
         };
         files::write(&self.directory, id, spec, &ground.host.hostname)
             .map_err(failed("writing /etc/hosts"))?;
-        let launch = runtime::plan(&PlanInput {
+        let secrets = store::read_secrets(&self.directory, spec.secrets.len())
+            .map_err(failed("reading the secrets"))?;
+        let mut launch = runtime::plan(&PlanInput {
             record: &self.record,
             image: &ground.image,
             host: &ground.host,
@@ -287,6 +289,7 @@ impl Stage {
                 resolv_conf: &self.directory.join("resolv.conf"),
                 overlays: &self.overlays(),
             },
+            secrets: &secrets,
             volumes: &self.paper.config.volumes(),
             network,
         })?;
@@ -300,6 +303,8 @@ impl Stage {
         let log = self.open_log(&ground.image)?;
         let (stdio, ends) = wanted.open().map_err(failed("making the streams"))?;
         let started = runtime::launch(&launch, &ground.target, joins, stdio)?;
+        // Kept for `exec`, which has no use for them.
+        launch.secrets = Vec::new();
         let shown = self.show_running(ground, started.pid, restarts).map_err(failed("writing the state"));
         let taken = shown.and_then(|facts| {
             let init = started.pidfd.try_clone().map_err(failed("copying a descriptor"))?;

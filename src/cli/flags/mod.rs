@@ -8,6 +8,7 @@ pub mod environment;
 pub mod later;
 pub mod limits;
 mod mounts;
+mod secrets;
 mod security;
 pub mod values;
 
@@ -24,7 +25,7 @@ use super::ui::units::{go_int, ram_in_bytes};
 use crate::container::health::{HealthAction, HealthCheck};
 use crate::container::spec::{
     AttachStreams, Bytes, DeviceSpec, LogSpec, NamespaceMode, NetworkMode, OverlayChoice, RestartPolicy,
-    Ulimit, UserNamespaceMode,
+    SecretSpec, Ulimit, UserNamespaceMode,
 };
 use crate::container::{ContainerName, ContainerSpec};
 use crate::engine::container::PullPolicy;
@@ -180,6 +181,9 @@ pub struct ContainerFlags {
     /// Automatically remove the container and its associated anonymous volumes when it exits
     #[arg(long)]
     pub rm: bool,
+    /// Give the container a secret (NAME[,type=mount|env,target=,uid=,gid=,mode=])
+    #[arg(long, value_name = "secret", value_parser = secrets::parse_secret)]
+    pub secret: Vec<SecretSpec>,
     /// Security options (seccomp=FILE|unconfined, no-new-privileges, systempaths=unconfined)
     #[arg(long, value_name = "list")]
     pub security_opt: Vec<String>,
@@ -344,6 +348,7 @@ impl ContainerFlags {
             annotations: self.annotation.into_iter().collect(),
             mounts,
             volumes_from: self.volumes_from,
+            secrets: self.secret,
             network: network(&self.network)?,
             extra_hosts: self.add_host,
             dns: self.dns,

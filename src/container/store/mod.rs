@@ -6,6 +6,8 @@
 //!                 state.last    while it runs: disk space set aside for the state that comes next
 //!                 health.json   what came of its health checks (`container::health`)
 //!                 alive         empty; three locks on it, below
+//!                 secrets/<n>   the value of the wish's secret number n as it was when `create` took it;
+//!                               mode 0600
 //!                 container.log hosts hostname resolv.conf upper/ ...
 //! containers/names/<name>       a symbolic link to ../<id>: the claim of a name
 //! containers/partial/<id>/      a container half made or half removed
@@ -54,6 +56,8 @@ pub const CHANGE: Byte = Byte(1);
 pub const PAUSED: Byte = Byte(2);
 
 const HEALTH: &str = "health.json";
+
+const SECRETS: &str = "secrets";
 
 /// Becomes `state.json` at the end.
 const RESERVED: &str = "state.last";
@@ -129,7 +133,16 @@ impl ContainerStore {
 
     /// Makes the container of a record. `record.spec.name` is claimed when given, else a name is made up
     /// and put into the record. A record of a `--rm` container is not synced: a power cut ends it anyway.
-    pub fn create(&self, mut record: ContainerRecord) -> Result<ContainerRecord, StoreError> {
+    pub fn create(&self, record: ContainerRecord) -> Result<ContainerRecord, StoreError> {
+        self.create_with(record, &[])
+    }
+
+    /// As `create`, with the values of `record.spec.secrets`, in their order.
+    pub fn create_with(
+        &self,
+        mut record: ContainerRecord,
+        secrets: &[Vec<u8>],
+    ) -> Result<ContainerRecord, StoreError> {
         let partial = self.partial(&record.id);
         self.make_directories()?;
         DirBuilder::new().mode(0o700).create(&partial).map_err(io_error("making", &partial))?;
@@ -140,6 +153,7 @@ impl ContainerStore {
             let _lock = lock.map_err(io_error("locking", &unnamed))?;
             fs::rename(&unnamed, &alive).map_err(io_error("locking", &alive))?;
             record.name = self.claim_name(&record)?;
+            write_secrets(&partial, secrets)?;
             write_record(&partial, &record)?;
             let place = self.directory(&record.id);
             fs::rename(&partial, &place).map_err(io_error("making", &place))
@@ -422,6 +436,32 @@ impl ContainerStore {
         view.record.spec.auto_remove && view.facts.started.is_some() && !self.is_alive(&view.record.id)
     }
 
+    /// Writes down the end of a container whose supervisor was killed before it could: what the view says of it.
+    /// `Some` for the first who notices; a container that somebody changes at this moment is left to the next.
+    pub fn note_death(&self, view: &ContainerView) -> Option<Exit> {
+        let State::Exited { exit, .. } = &view.state else { return None };
+        let is_open = |facts: &StateFile| facts.started.is_some() && facts.exit.is_none();
+        if !is_open(&view.facts) {
+            return None;
+        }
+        let directory = self.directory(&view.record.id);
+        let file = File::options().read(true).write(true).open(directory.join("alive")).ok()?;
+        let _right = OfdLock::try_new(file, CHANGE).ok()??;
+        let facts = read_state(&directory);
+        if self.is_alive(&view.record.id) || !is_open(&facts) {
+            return None;
+        }
+        let state = StateFile { exit: Some(exit.clone()), ..facts };
+        match write_state(&directory, &state, Durability::Atomic) {
+            Ok(()) => Some(exit.clone()),
+            Err(error) => {
+                // A full disk: it reads as before, and the next one tries again.
+                tracing::debug!(container = view.record.id.short(), %error, "its end is not written down");
+                None
+            }
+        }
+    }
+
     /// Collects what killed processes left in `partial/`. Never fails: what cannot be removed now (files
     /// of other ids need the user's namespace) is returned.
     pub fn sweep(&self) -> Vec<PathBuf> {
@@ -616,6 +656,29 @@ fn encode(record: &ContainerRecord) -> Vec<u8> {
 }
 
 /// Into a directory that nobody looks into yet.
+fn write_secrets(directory: &Path, secrets: &[Vec<u8>]) -> Result<(), StoreError> {
+    if secrets.is_empty() {
+        return Ok(());
+    }
+    let path = directory.join(SECRETS);
+    let write = || {
+        DirBuilder::new().mode(0o700).create(&path)?;
+        for (n, value) in secrets.iter().enumerate() {
+            let mut file = open_new(&path.join(n.to_string()))?;
+            io::Write::write_all(&mut file, value)?;
+            file.sync_data()?;
+        }
+        Ok(())
+    };
+    write().map_err(io_error("writing", &path))
+}
+
+/// The values of a container's secrets as they were when it was created.
+pub fn read_secrets(directory: &Path, count: usize) -> io::Result<Vec<Vec<u8>>> {
+    (0..count).map(|n| fs::read(directory.join(SECRETS).join(n.to_string()))).collect()
+}
+
+/// Into a directory that nobody looks into yet.
 fn write_record(directory: &Path, record: &ContainerRecord) -> Result<(), StoreError> {
     let path = directory.join("record.json");
     let write = || {
@@ -632,7 +695,7 @@ fn write_record_over(directory: &Path, record: &ContainerRecord) -> Result<(), S
     file::replace(&path, &encode(record), Durability::Synced).map_err(io_error("writing", &path))
 }
 
-/// Replaces the state of a container (supervisor only).
+/// Replaces the state of a container (its supervisor only, or who finds that one killed).
 pub fn write_state(directory: &Path, state: &StateFile, durability: Durability) -> io::Result<()> {
     file::replace(&directory.join("state.json"), &encode_state(state), durability)
 }

@@ -265,6 +265,15 @@ impl ImageStore {
         Ok(Held { _lock: file })
     }
 
+    /// The names of all images, in their order; looks into no image.
+    pub fn names(&self) -> Result<Vec<Reference>, ImageError> {
+        let mut names = BTreeSet::new();
+        for store in std::iter::once(&self.own).chain(&self.further) {
+            names.extend(store.all()?.iter().flat_map(|repository| repository.names()).map(|(name, _)| name));
+        }
+        Ok(names.into_iter().collect())
+    }
+
     /// All images, dangling ones included, newest first.
     pub fn list(&self) -> Result<Vec<Image>, ImageError> {
         let mut sizes = HashMap::new();

@@ -1,5 +1,6 @@
 //! Decides, purely: record, image and facts of the machine become a `Launch`.
 
+pub mod secrets;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -46,6 +47,8 @@ pub struct PlanInput<'a> {
     pub image: &'a RunConfig,
     pub host: &'a HostFacts,
     pub files: ContainerFiles<'a>,
+    /// The values of the wish's secrets, in their order.
+    pub secrets: &'a [Vec<u8>],
     /// Where volumes lie.
     pub volumes: &'a Path,
     /// The network namespace that was decided for `record.spec.network`.
@@ -130,7 +133,8 @@ pub fn check(spec: &ContainerSpec) -> Result<(), PlanError> {
     if spec.shm_size.is_some_and(|size| size.0 == 0) {
         return Err(PlanError::Invalid("SHM size can not be less than 0".to_owned()));
     }
-    tree::check(&spec.mounts)
+    tree::check(&spec.mounts)?;
+    secrets::check(spec)
 }
 
 impl HostFacts {
@@ -181,6 +185,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Launch, PlanError> {
     Ok(Launch {
         mounts: tree::mounts(input, &namespaces, &gid_map),
         given: tree::given(&spec.mounts),
+        secrets: secrets::files(input),
         process: process(input, &hostname, &uid_map)?,
         hostname: (namespaces.uts == NamespaceChoice::New).then_some(hostname),
         domainname: spec.domainname.clone(),
@@ -241,7 +246,7 @@ fn process(input: &PlanInput<'_>, hostname: &str, uid_map: &[IdMapping]) -> Resu
     };
     Ok(Process {
         argv: argv(spec, image)?,
-        env: env(spec, image, hostname),
+        env: env(input, hostname)?,
         cwd: absolute(workdir),
         make_cwd: true,
         user: user(spec, image, host),
@@ -287,8 +292,10 @@ fn set_env(env: &mut Vec<String>, name: &str, value: &str) {
     }
 }
 
-/// In Docker's order: defaults, the user's, then what only the image has.
-fn env(spec: &ContainerSpec, image: &RunConfig, hostname: &str) -> Vec<String> {
+/// In Docker's order: defaults, the user's, then what only the image has; secrets over all of them (as podman
+/// has it).
+fn env(input: &PlanInput<'_>, hostname: &str) -> Result<Vec<String>, PlanError> {
+    let (spec, image) = (&input.record.spec, input.image);
     let mut env = vec![format!("PATH={DEFAULT_PATH}"), format!("HOSTNAME={hostname}")];
     if spec.tty {
         env.push("TERM=xterm".to_owned());
@@ -307,7 +314,10 @@ fn env(spec: &ContainerSpec, image: &RunConfig, hostname: &str) -> Vec<String> {
         let (name, value) = line.split_once('=').expect("set_env writes one");
         set_env(&mut env, name, value);
     }
-    env
+    for (name, value) in secrets::variables(input)? {
+        set_env(&mut env, name, value);
+    }
+    Ok(env)
 }
 
 fn hostname(record: &ContainerRecord, host: &HostFacts) -> String {

@@ -59,7 +59,9 @@ fn planned_on(host: &HostFacts, image: &RunConfig, spec: ContainerSpec) -> Resul
         resolv_conf: Path::new("/store/resolv.conf"),
         overlays: Path::new("/store/overlays"),
     };
-    plan(&PlanInput { record: &record, image, host, files, volumes: Path::new("/store/volumes"), network })
+    let volumes = Path::new("/store/volumes");
+    let secrets = &[b"one".to_vec(), b"two".to_vec()];
+    plan(&PlanInput { record: &record, image, host, files, secrets, volumes, network })
 }
 
 fn planned(spec: ContainerSpec) -> Launch {

@@ -179,9 +179,10 @@ fn index(arguments: &[Value]) -> Result {
                 }
             }
             (Value::Map(entries) | Value::Struct(entries), Value::Str(key)) => {
-                entries.iter().find(|(k, _)| **k == **key).map_or(Value::NO_VALUE, |(_, v)| v.clone())
+                let found = entries.iter().find(|(k, _)| **k == **key).map(|(_, value)| value.clone());
+                found.unwrap_or_else(|| missing(&item))
             }
-            (Value::Nil(Nil::Map), Value::Str(_)) => Value::NO_VALUE,
+            (Value::Nil(Nil::Map), Value::Str(_)) => missing(&item),
             (Value::Nil(Nil::List), Value::Int(n)) => return fail(format!("index out of range: {n}")),
             (Value::Nil(_), _) => return fail("index of nil pointer"),
             (Value::List(_) | Value::Str(_), key) => {
@@ -194,6 +195,16 @@ fn index(arguments: &[Value]) -> Result {
         };
     }
     Ok(item)
+}
+
+/// What Go's `index` finds under a key that a map does not have: the zero of the map's type. The maps of
+/// Docker's types are of strings, like labels, unless something else is in them.
+fn missing(map: &Value) -> Value {
+    let is_of_strings = match map {
+        Value::Map(entries) => entries.iter().all(|(_, value)| matches!(value, Value::Str(_))),
+        other => matches!(other, Value::Nil(Nil::Map)),
+    };
+    if is_of_strings { Value::str("") } else { Value::NO_VALUE }
 }
 
 fn slice(arguments: &[Value]) -> Result {

@@ -258,3 +258,27 @@ fn fields_are_found_where_they_are_named() {
     assert!(template.mentions("Size") && template.mentions("Names"));
     assert!(!Template::parse("{{.Sizes}}").unwrap().mentions("Size"));
 }
+
+/// Of a `map[string]string`: Go's `index` gives its zero value, a field of it has none.
+#[test]
+fn a_missing_key_of_a_map_of_strings_is_empty() {
+    let labels = |pairs: &[(&str, &str)]| {
+        let json: serde_json::Map<_, _> =
+            pairs.iter().map(|(k, v)| ((*k).to_owned(), serde_json::Value::from(*v))).collect();
+        Value::from_json(&serde_json::json!({ "Labels": json, "Ports": { "80/tcp": [] } }))
+    };
+    for (text, want) in [
+        (r#"[{{index .Labels "missing"}}]"#, "[]"),
+        (r#"[{{if index .Labels "missing"}}a{{else}}b{{end}}]"#, "[b]"),
+        ("[{{.Labels.missing}}]", "[<no value>]"),
+        (r#"[{{index .Ports "81/tcp"}}]"#, "[<no value>]"),
+    ] {
+        let template = Template::parse(text).unwrap();
+        for pairs in [&[][..], &[("a", "b")]] {
+            assert_eq!(template.execute(&labels(pairs), Unknown::Key).unwrap(), want, "{text} {pairs:?}");
+        }
+    }
+    let template = Template::parse(r#"[{{index .Labels "missing"}}]"#).unwrap();
+    let null = Value::from_json(&serde_json::json!({ "Labels": null }));
+    assert_eq!(template.execute(&null, Unknown::Key).unwrap(), "[]");
+}
