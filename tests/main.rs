@@ -29,4 +29,5 @@ mod state;
 mod stats;
 mod system;
 mod terminal;
+mod volume_archives;
 mod volumes;

@@ -5,7 +5,7 @@ use super::verb::Entry;
 use super::{
     attach, commit, completion, cp, create, df, diff, events, exec, exists, export, healthcheck, history,
     images, import, info, inspect, kill, load, logs, pause, port, prune, ps, pull, push, rename, restart, rm,
-    rmi, run, save, start, stats, stop, tag, top, ui, update, verb, version, volume, wait,
+    rmi, run, save, start, stats, stop, tag, top, ui, update, verb, version, volume, volume_archive, wait,
 };
 
 /// In the order of the overview.
@@ -57,6 +57,8 @@ pub static ENTRIES: &[Entry] = &[
     Entry::of::<wait::Wait>(),
     Entry::of::<volume::VolumeCreate>(),
     Entry::of::<exists::VolumeExists>(),
+    Entry::of::<volume_archive::VolumeExport>(),
+    Entry::of::<volume_archive::VolumeImport>(),
     Entry::of::<volume::VolumeInspect>(),
     Entry::of::<volume::VolumeLs>(),
     Entry::of::<prune::VolumePrune>(),

@@ -60,6 +60,7 @@ mod update;
 mod verb;
 mod version;
 mod volume;
+mod volume_archive;
 mod wait;
 
 use std::ffi::OsString;
