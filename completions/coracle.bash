@@ -130,6 +130,9 @@ _coracle() {
             coracle,unpause)
                 cmd="coracle__subcmd__unpause"
                 ;;
+            coracle,unshare)
+                cmd="coracle__subcmd__unshare"
+                ;;
             coracle,update)
                 cmd="coracle__subcmd__update"
                 ;;
@@ -323,7 +326,7 @@ _coracle() {
 
     case "${cmd}" in
         coracle)
-            opts="-c -D -H -l -v --config --context --debug --host --log-level --tls --tlscacert --tlscert --tlskey --tlsverify --version run exec ps pull push images version info attach commit cp create events diff export history import inspect kill load logs pause port rename restart rm rmi save start stats stop tag top unpause update wait completion container healthcheck image system volume"
+            opts="-c -D -H -l -v --config --context --debug --host --log-level --tls --tlscacert --tlscert --tlskey --tlsverify --version run exec ps pull push images version info attach commit cp create events diff export history import inspect kill load logs pause port rename restart rm rmi save start stats stop tag top unpause unshare update wait completion container healthcheck image system volume"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3912,6 +3915,20 @@ _coracle() {
             ;;
         coracle__subcmd__unpause)
             opts="-a -l --all --latest"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__unshare)
+            opts="--rootless-netns"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

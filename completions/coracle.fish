@@ -69,6 +69,7 @@ complete -c coracle -n "__fish_coracle_needs_command" -f -a "stop" -d 'Stop one 
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "top" -d 'Display the running processes of a container'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "unpause" -d 'Unpause all processes within one or more containers'
+complete -c coracle -n "__fish_coracle_needs_command" -f -a "unshare" -d 'Run a command in the user namespace of the containers  There the user is root, and files that containers have made belong to whom they belong to in containers. The mounts it makes are its own. Without a command it is a shell ($SHELL). The exit status is the command\'s; 125 if it could not be tried, 126 if it could not be run, 127 if it was not found.'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "update" -d 'Update configuration of one or more containers'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "completion" -d 'Generate the autocompletion script for bash, fish, powershell or zsh'
@@ -408,6 +409,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand stop" -s l -l latest -d 
 complete -c coracle -n "__fish_coracle_using_subcommand top" -s l -l latest -d 'Act on the container created last'
 complete -c coracle -n "__fish_coracle_using_subcommand unpause" -s a -l all -d 'Act on all paused containers'
 complete -c coracle -n "__fish_coracle_using_subcommand unpause" -s l -l latest -d 'Act on the container created last'
+complete -c coracle -n "__fish_coracle_using_subcommand unshare" -l rootless-netns -d 'Refused: containers have no network namespace in common'
 complete -c coracle -n "__fish_coracle_using_subcommand update" -l restart -d 'Restart policy to apply when a container exits' -r
 complete -c coracle -n "__fish_coracle_using_subcommand update" -l blkio-weight -r
 complete -c coracle -n "__fish_coracle_using_subcommand update" -l cpu-period -r

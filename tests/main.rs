@@ -29,5 +29,6 @@ mod state;
 mod stats;
 mod system;
 mod terminal;
+mod unshare;
 mod volume_archives;
 mod volumes;

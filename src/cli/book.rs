@@ -5,7 +5,8 @@ use super::verb::Entry;
 use super::{
     attach, commit, completion, cp, create, df, diff, events, exec, exists, export, healthcheck, history,
     images, import, info, inspect, kill, load, logs, pause, port, prune, ps, pull, push, rename, restart, rm,
-    rmi, run, save, start, stats, stop, tag, top, ui, update, verb, version, volume, volume_archive, wait,
+    rmi, run, save, start, stats, stop, tag, top, ui, unshare, update, verb, version, volume, volume_archive,
+    wait,
 };
 
 /// In the order of the overview.
@@ -53,6 +54,7 @@ pub static ENTRIES: &[Entry] = &[
     Entry::of::<tag::Tag>(),
     Entry::of::<top::Top>(),
     Entry::of::<pause::Unpause>(),
+    Entry::of::<unshare::Unshare>(),
     Entry::of::<update::Update>(),
     Entry::of::<wait::Wait>(),
     Entry::of::<volume::VolumeCreate>(),

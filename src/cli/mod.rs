@@ -56,6 +56,7 @@ mod tag;
 mod top;
 mod tree;
 mod ui;
+mod unshare;
 mod update;
 mod verb;
 mod version;

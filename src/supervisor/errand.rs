@@ -77,6 +77,8 @@ pub enum Owners {
 enum Order {
     Container(Paper),
     Volume(volumes::Paper),
+    /// To show the namespace it is in, which is a new one.
+    Namespace,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -183,6 +185,19 @@ fn send_off(
     .map_err(|e| Failure::system(&e))
 }
 
+/// U, for whoever wants to join it: the running containers' one, else one made for this.
+pub fn namespace_of_containers(config: &Config) -> Result<OwnedFd, Failure> {
+    if let Some(found) = client::find_namespace(&config.runtime) {
+        return Ok(found);
+    }
+    let errand = send_off(&Order::Namespace, || None, None, None)?;
+    let received =
+        socket::receive_with_fd(errand.stream.as_fd(), &mut [0]).map_err(|e| Failure::system(&e))?;
+    received.1.ok_or_else(|| {
+        Failure::new(FailureKind::System, "the process that made the user namespace was killed")
+    })
+}
+
 /// U as the container has it, or any that maps the same.
 fn namespace(config: &Config, view: &ContainerView) -> Option<OwnedFd> {
     let socket = view.facts.socket.as_deref().filter(|_| view.state.is_up());
@@ -235,6 +250,10 @@ pub fn main() -> ! {
         let archive = process::inherited(5)?;
         let paper = match order {
             Order::Container(paper) => paper,
+            Order::Namespace => {
+                let namespace = File::open("/proc/self/ns/user")?;
+                return socket::send_with_fd(stream.as_fd(), b"n", namespace.as_fd()).map(drop);
+            }
             Order::Volume(paper) => {
                 if paper.way == VolumeWay::Export {
                     end_with_parent(&stream)?;
