@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::sys::namespace::{lookup, read_map};
+
 /// Everything a command needs to know about this user on this machine. Made once, passed down.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
@@ -161,12 +163,19 @@ fn private_directory(path: &Path, uid: u32) -> Result<(), ConfigError> {
     Ok(())
 }
 
+/// The caller's id on the host: within `coracle unshare` the sockets are the same as outside.
+fn outer_id(uid: u32) -> u32 {
+    let map = read_map("/proc/self/uid_map".as_ref()).unwrap_or_default();
+    if uid == 0 { lookup(&map, 0).unwrap_or(0) } else { uid }
+}
+
 fn runtime_directory(asked: Option<OsString>, uid: u32) -> Result<PathBuf, ConfigError> {
+    let outer = outer_id(uid);
     // Sessions without the variable (su, cron) find the sockets of those that have it.
-    let session = asked.map_or_else(|| PathBuf::from(format!("/run/user/{uid}")), PathBuf::from);
+    let session = asked.map_or_else(|| PathBuf::from(format!("/run/user/{outer}")), PathBuf::from);
     let usable = session.is_absolute()
         && fs::metadata(&session).is_ok_and(|m| m.is_dir() && m.uid() == uid && m.mode() & 0o022 == 0);
-    let path = if usable { session.join("coracle") } else { PathBuf::from(format!("/tmp/coracle-{uid}")) };
+    let path = if usable { session.join("coracle") } else { PathBuf::from(format!("/tmp/coracle-{outer}")) };
     private_directory(&path, uid)?;
     Ok(path)
 }

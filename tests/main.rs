@@ -31,4 +31,6 @@ mod state;
 mod stats;
 mod system;
 mod terminal;
+mod unshare;
+mod volume_archives;
 mod volumes;

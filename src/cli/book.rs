@@ -5,7 +5,8 @@ use super::verb::Entry;
 use super::{
     attach, commit, completion, cp, create, df, diff, events, exec, exists, export, healthcheck, history,
     images, import, info, inspect, kill, load, logs, pause, port, prune, ps, pull, push, rename, restart, rm,
-    rmi, run, save, secret, start, stats, stop, tag, top, ui, untag, update, verb, version, volume, wait,
+    rmi, run, save, secret, start, stats, stop, tag, top, ui, unshare, untag, update, verb, version, volume,
+    volume_archive, wait,
 };
 
 /// In the order of the overview.
@@ -53,6 +54,7 @@ pub static ENTRIES: &[Entry] = &[
     Entry::of::<tag::Tag>(),
     Entry::of::<top::Top>(),
     Entry::of::<pause::Unpause>(),
+    Entry::of::<unshare::Unshare>(),
     Entry::of::<untag::Untag>(),
     Entry::of::<update::Update>(),
     Entry::of::<wait::Wait>(),
@@ -63,6 +65,8 @@ pub static ENTRIES: &[Entry] = &[
     Entry::of::<secret::SecretRm>(),
     Entry::of::<volume::VolumeCreate>(),
     Entry::of::<exists::VolumeExists>(),
+    Entry::of::<volume_archive::VolumeExport>(),
+    Entry::of::<volume_archive::VolumeImport>(),
     Entry::of::<volume::VolumeInspect>(),
     Entry::of::<volume::VolumeLs>(),
     Entry::of::<prune::VolumePrune>(),

@@ -58,11 +58,13 @@ mod tag;
 mod top;
 mod tree;
 mod ui;
+mod unshare;
 mod untag;
 mod update;
 mod verb;
 mod version;
 mod volume;
+mod volume_archive;
 mod wait;
 
 use std::ffi::OsString;

@@ -6,7 +6,7 @@ use std::io::Read;
 use super::failure::{Failure, Result};
 use super::filter::{self, Filters, matches_pattern};
 use super::flags::environment::open_error;
-use super::flags::{key_value, label};
+use super::flags::{key_or_value, label};
 use super::format::{Format, HELP_OF_LISTINGS, HELP_OF_OBJECTS, Listing, label_method, row};
 use super::inspect::{show, show_as_text};
 use super::ui;
@@ -23,7 +23,7 @@ pub struct SecretCreate {
     #[arg(short, long, value_name = "string", default_value = "file")]
     driver: String,
     /// Refused: the driver file has no options
-    #[arg(long, value_name = "map", value_parser = key_value, hide = true)]
+    #[arg(long, value_name = "map", value_parser = key_or_value, hide = true)]
     driver_opts: Vec<(String, String)>,
     /// Read the secret from the environment variable that stands where the file would
     #[arg(long)]

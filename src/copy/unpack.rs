@@ -33,6 +33,8 @@ const ABANDONED: Duration = Duration::from_secs(60);
 pub enum Base<'a> {
     /// One of the caller's: no link below it is followed.
     Beneath(OwnedFd),
+    /// One that is the archive's as a whole, its own owner, mode and times too; no link is followed.
+    Whole(OwnedFd),
     /// A path within a container: links lead wherever they lead inside.
     InRoot(&'a Root, Vec<u8>),
 }
@@ -134,7 +136,7 @@ impl Base<'_> {
     fn open_directory(&self, relative: &[u8]) -> rustix::io::Result<OwnedFd> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         match self {
-            Base::Beneath(directory) => {
+            Base::Beneath(directory) | Base::Whole(directory) => {
                 let relative = if relative.is_empty() { b"." } else { relative };
                 let how = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
                 resolve(directory, relative, flags, Mode::empty(), how)
@@ -149,8 +151,13 @@ impl Base<'_> {
 impl Unpack<'_> {
     fn member<R: io::BufRead>(&mut self, member: Member, reader: &mut TarReader<R>) -> Result<()> {
         let names = names(&member.name)?;
-        // The topmost directory is there; it is not the archive's to change.
-        let Some((name, above)) = names.split_last() else { return Ok(()) };
+        let Some((name, above)) = names.split_last() else {
+            // The topmost directory is there; as a rule it is not the archive's to change.
+            if matches!(self.base, Base::Whole(_)) && member.kind == MemberKind::Directory {
+                self.directories.push((b".".to_vec(), member));
+            }
+            return Ok(());
+        };
         let path = names.join(&b'/');
         let parent = self.directory(above)?;
         let found = match rustix::fs::statat(&parent, *name, AtFlags::SYMLINK_NOFOLLOW) {

@@ -1,19 +1,25 @@
 //! Verbs on volumes, and what `create` does for the volumes of a container.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
+use rustix::pipe::{PipeFlags, pipe_with};
 use serde_json::{Value, json};
 
 use crate::container::spec::{Asked, MountKind, MountSpec};
 use crate::container::{ContainerId, ContainerSpec};
+use crate::engine::archive::unpacked;
 use crate::engine::prune::{Condition, Pruned};
 use crate::engine::{Engine, Error, Kind, Result};
 use crate::events::{self, Subject};
 use crate::image::config::RunConfig;
 use crate::runtime::plan::absolute;
+use crate::supervisor::errand::{Errand, VolumeWay};
 use crate::supervisor::removal;
-use crate::sys::tree;
+use crate::sys::{signal, tree};
 use crate::volume::{ANONYMOUS_LABEL, Held, VolumeError};
 
 pub use crate::volume::{Volume, Wish};
@@ -79,6 +85,33 @@ impl Engine {
             "Options": if volume.options.is_empty() { Value::Null } else { json!(volume.options) },
             "Scope": "local",
         })
+    }
+
+    /// Writes a volume's files as a tar archive.
+    pub fn export_volume(&self, name: &str, archive: BorrowedFd<'_>) -> Result<()> {
+        Errand::start_on_volume(&self.config, name, VolumeWay::Export, archive)?.answer()?;
+        Ok(())
+    }
+
+    /// Makes in a volume what a tar archive has, plain or compressed. What is there stays unless the archive
+    /// has something of that name.
+    pub fn import_volume(&self, name: &str, source: impl Read + Send) -> Result<()> {
+        let mut input = unpacked(source)?;
+        let (read, write) = pipe_with(PipeFlags::CLOEXEC)
+            .map_err(|error| Error::caused(Kind::System, "making a pipe", error))?;
+        let mut errand = Errand::start_on_volume(&self.config, name, VolumeWay::Import, read.as_fd())?;
+        drop(read);
+        // Whoever unpacks may stop before the end of the archive, and then tells why.
+        signal::ignore(libc::SIGPIPE);
+        let mut write = File::from(write);
+        let copied = io::copy(&mut input, &mut write);
+        drop(write);
+        match copied {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Error::caused(Kind::System, "reading the archive", error))
+            }
+            _ => Ok(errand.answer().map(drop)?),
+        }
     }
 
     /// Bytes in it, as far as the caller may look. A directory of the user's that is a volume is not ours

@@ -1,9 +1,11 @@
-//! A short-lived process in U that looks at one container's files, or copies some: for `diff`, `export`,
-//! `commit` and `cp`. The caller is not in U, and some of the files belong to ids that only U has.
+//! A short-lived process in U that looks at the files of one container or volume, or copies some: for
+//! `diff`, `export`, `commit`, `cp`, `volume export` and `volume import`. The caller is not in U, and some
+//! of the files belong to ids that only U has.
 //!
 //! It gets its paper as descriptor 3, answers over 4, and reads or writes an archive on 5.
 
 mod copying;
+mod volumes;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, Write};
@@ -31,6 +33,8 @@ use crate::sys::{process, socket};
 
 /// Name (`argv[0]`) under which main dispatches here.
 pub const STAGE: &str = "coracle-errand";
+
+pub use volumes::Way as VolumeWay;
 
 /// What an archive is written through.
 const BUFFER: usize = 1 << 20;
@@ -68,7 +72,16 @@ pub enum Owners {
     Archive,
 }
 
+/// What the process is given.
 #[derive(Debug, Serialize, Deserialize)]
+enum Order {
+    Container(Paper),
+    Volume(volumes::Paper),
+    /// To show the namespace it is in, which is a new one.
+    Namespace,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Paper {
     config: Config,
     id: ContainerId,
@@ -111,25 +124,19 @@ impl Errand {
             stopped: stopped.is_some(),
             root: None,
         };
-        (|| -> io::Result<Errand> {
-            let file = paper_file(&paper)?;
-            let (ours, theirs) = socket::pair()?;
-            let null = File::options().read(true).write(true).open("/dev/null")?;
-            let inherited =
-                [theirs.as_fd(), archive.unwrap_or(null.as_fd()), stopped.unwrap_or(null.as_fd())];
-            let join = namespace(config, view);
-            let spawn = |join: Option<&OwnedFd>| {
-                userns::spawn_stage(STAGE, file.as_fd(), &inherited, join.map(|fd| fd.as_fd()))
-            };
-            match &join {
-                // It may have gone between the look and the joining.
-                Some(fd) => spawn(Some(fd)).or_else(|_| spawn(None)),
-                None => spawn(None),
-            }
-            .map_err(io::Error::other)?;
-            Ok(Errand { stream: ours })
-        })()
-        .map_err(|e| Failure::system(&e))
+        send_off(&Order::Container(paper), || namespace(config, view), archive, stopped)
+    }
+
+    /// Sends one off to a volume: its files as an archive, or those of an archive as its own.
+    pub fn start_on_volume(
+        config: &Config,
+        name: &str,
+        way: VolumeWay,
+        archive: BorrowedFd<'_>,
+    ) -> Result<Errand, Failure> {
+        let paper = volumes::Paper { config: config.clone(), name: name.to_owned(), way };
+        let join = || client::find_namespace(&config.runtime);
+        send_off(&Order::Volume(paper), join, Some(archive), None)
     }
 
     /// Asks for something; the answer is `answer`'s to wait for.
@@ -150,6 +157,45 @@ impl Errand {
                 Err(Failure::new(FailureKind::System, text))
             })
     }
+}
+
+/// Starts the process in the U that `join` finds, else in a new one.
+fn send_off(
+    order: &Order,
+    join: impl FnOnce() -> Option<OwnedFd>,
+    archive: Option<BorrowedFd<'_>>,
+    stopped: Option<BorrowedFd<'_>>,
+) -> Result<Errand, Failure> {
+    (|| -> io::Result<Errand> {
+        let file = paper_file(order)?;
+        let (ours, theirs) = socket::pair()?;
+        let null = File::options().read(true).write(true).open("/dev/null")?;
+        let inherited = [theirs.as_fd(), archive.unwrap_or(null.as_fd()), stopped.unwrap_or(null.as_fd())];
+        let spawn = |join: Option<&OwnedFd>| {
+            userns::spawn_stage(STAGE, file.as_fd(), &inherited, join.map(|fd| fd.as_fd()))
+        };
+        match &join() {
+            // It may have gone between the look and the joining.
+            Some(fd) => spawn(Some(fd)).or_else(|_| spawn(None)),
+            None => spawn(None),
+        }
+        .map_err(io::Error::other)?;
+        Ok(Errand { stream: ours })
+    })()
+    .map_err(|e| Failure::system(&e))
+}
+
+/// U, for whoever wants to join it: the running containers' one, else one made for this.
+pub fn namespace_of_containers(config: &Config) -> Result<OwnedFd, Failure> {
+    if let Some(found) = client::find_namespace(&config.runtime) {
+        return Ok(found);
+    }
+    let errand = send_off(&Order::Namespace, || None, None, None)?;
+    let received =
+        socket::receive_with_fd(errand.stream.as_fd(), &mut [0]).map_err(|e| Failure::system(&e))?;
+    received.1.ok_or_else(|| {
+        Failure::new(FailureKind::System, "the process that made the user namespace was killed")
+    })
 }
 
 /// U as the container has it, or any that maps the same.
@@ -189,9 +235,9 @@ fn has_hung_up(stream: &UnixStream) -> io::Result<bool> {
     Ok(poll(&mut gone, Some(&Timespec::default()))? > 0)
 }
 
-fn paper_file(paper: &Paper) -> io::Result<File> {
+fn paper_file(order: &Order) -> io::Result<File> {
     let mut file = File::from(rustix::fs::memfd_create(STAGE, rustix::fs::MemfdFlags::CLOEXEC)?);
-    serde_json::to_writer(&file, paper)?;
+    serde_json::to_writer(&file, order)?;
     file.rewind()?;
     Ok(file)
 }
@@ -199,9 +245,22 @@ fn paper_file(paper: &Paper) -> io::Result<File> {
 /// Runs the stage.
 pub fn main() -> ! {
     let ended = (|| -> io::Result<()> {
-        let paper: Paper = serde_json::from_reader(File::from(process::inherited(3)?))?;
+        let order: Order = serde_json::from_reader(File::from(process::inherited(3)?))?;
         let mut stream = UnixStream::from(process::inherited(4)?);
         let archive = process::inherited(5)?;
+        let paper = match order {
+            Order::Container(paper) => paper,
+            Order::Namespace => {
+                let namespace = File::open("/proc/self/ns/user")?;
+                return socket::send_with_fd(stream.as_fd(), b"n", namespace.as_fd()).map(drop);
+            }
+            Order::Volume(paper) => {
+                if paper.way == VolumeWay::Export {
+                    end_with_parent(&stream)?;
+                }
+                return send(&mut stream, &volumes::run(&paper, archive));
+            }
+        };
         if paper.job == Job::Copy {
             return copying::run(&paper, stream, archive);
         }

@@ -1,7 +1,7 @@
 //! Namespaces: id maps, joining.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -60,6 +60,19 @@ pub fn unshare_mounts() -> io::Result<()> {
     // SAFETY: plain numbers. CLONE_NEWNS gives the thread a file system context of its own, which
     // only matters to threads that there are none of.
     if unsafe { libc::unshare(libc::CLONE_NEWNS) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The user namespace that owns another namespace (ioctl_ns(2), kernel 4.9). `EPERM` where it is none of
+/// the caller's own or of those below it.
+pub fn owner(namespace: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    // _IO(0xb7, 1) of linux/nsfs.h
+    const NS_GET_USERNS: libc::c_ulong = 0xb701;
+    // SAFETY: takes a borrowed descriptor and no argument.
+    match unsafe { libc::ioctl(namespace.as_raw_fd(), NS_GET_USERNS) } {
+        -1 => Err(io::Error::last_os_error()),
+        // SAFETY: the kernel has just made this descriptor for us.
+        fd => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+    }
 }
 
 /// Sets the loopback interface of this network namespace up; the kernel gives it 127.0.0.1 and ::1 then.

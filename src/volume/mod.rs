@@ -288,6 +288,19 @@ pub struct Filling {
 }
 
 impl VolumeStore {
+    /// Waits until nobody copies into the volume, and keeps others from it while the result lives. Half a
+    /// copy that a killed process left is removed. Called in U, as `begin_filling`.
+    pub fn begin_import(&self, name: &str) -> io::Result<File> {
+        let lock = File::open(self.directory(name).join("volume.json"))?;
+        lock.lock()?;
+        let marker = self.directory(name).join("filling");
+        if marker.exists() {
+            empty(&fs::canonicalize(self.data(name))?)?;
+            fs::remove_file(&marker)?;
+        }
+        Ok(lock)
+    }
+
     /// `None` if the volume has content. What a killed process began to copy is removed first. Called
     /// where the files of other ids can be removed, in U.
     pub fn begin_filling(&self, name: &str) -> io::Result<Option<Filling>> {

@@ -360,16 +360,17 @@ fn kept(asked: Option<u32>, map: &[IdMapping]) -> u32 {
 /// Maps of the container's user namespace; outside as U numbers.
 pub fn nested_maps(spec: &ContainerSpec, host: &HostFacts) -> (Vec<IdMapping>, Vec<IdMapping>) {
     match &spec.user_namespace {
-        UserNamespaceMode::Default => {
-            let identity =
-                |map: &[IdMapping]| map.iter().map(|m| IdMapping { outside: m.inside, ..*m }).collect();
-            (identity(&host.uid_map), identity(&host.gid_map))
-        }
+        UserNamespaceMode::Default => (identity(&host.uid_map), identity(&host.gid_map)),
         UserNamespaceMode::KeepId { uid, gid } => (
             keep_id(kept(*uid, &host.uid_map), &host.uid_map),
             keep_id(kept(*gid, &host.gid_map), &host.gid_map),
         ),
     }
+}
+
+/// Every id of U under its own number.
+pub fn identity(map: &[IdMapping]) -> Vec<IdMapping> {
+    map.iter().map(|line| IdMapping { outside: line.inside, ..*line }).collect()
 }
 
 /// `id` inside is the caller (0 of U); the ids below and above it share the rest of U in order.

@@ -18,7 +18,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::super::{joins, root};
 use super::{
-    Answer, BUFFER, Owners, Paper, Request, STAGE, failed, paper_file, raise_limit, receive, record, send,
+    Answer, BUFFER, Order, Owners, Paper, Request, STAGE, failed, paper_file, raise_limit, receive, record,
+    send,
 };
 use crate::container::ContainerRecord;
 use crate::container::spec::{MountKind, MountSpec};
@@ -86,7 +87,7 @@ fn mount_for_another(paper: &Paper, stream: &UnixStream, archive: OwnedFd) -> Re
         stopped: true,
         root: Some(target),
     };
-    let file = paper_file(&paper).map_err(system("writing the paper"))?;
+    let file = paper_file(&Order::Container(paper)).map_err(system("writing the paper"))?;
     let null =
         File::options().read(true).write(true).open("/dev/null").map_err(system("opening /dev/null"))?;
     let executable = File::open("/proc/self/exe").map_err(system("opening the coracle binary"))?;

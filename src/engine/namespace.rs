@@ -1,0 +1,39 @@
+//! Entering U, for `unshare`.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+
+use rustix::mount::{MountPropagationFlags, mount_change};
+
+use crate::engine::{Engine, Error, Kind, Result};
+use crate::supervisor::errand;
+use crate::sys::namespace;
+
+impl Engine {
+    /// Moves this process, which must have a single thread, into U and into a mount namespace of its own. Who
+    /// is in such a place already stays in that user namespace.
+    pub fn enter_user_namespace(&self) -> Result<()> {
+        let failed = |step: &'static str| move |error: io::Error| Error::caused(Kind::System, step, error);
+        if !is_root_of_mounts() {
+            let found = errand::namespace_of_containers(&self.config)?;
+            namespace::join(found.as_fd(), libc::CLONE_NEWUSER)
+                .map_err(failed("joining the user namespace of the containers"))?;
+        }
+        namespace::unshare_mounts().map_err(failed("unsharing the mount namespace"))?;
+        // What the host mounts later still arrives.
+        mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
+            .map_err(|e| failed("separating the mounts from the host's")(e.into()))
+    }
+}
+
+/// Whether this process is root of the user namespace that its mount namespace belongs to: within
+/// `coracle unshare`, or on the host.
+pub fn is_root_of_mounts() -> bool {
+    let same = || -> io::Result<bool> {
+        let owner = namespace::owner(File::open("/proc/self/ns/mnt")?.as_fd())?;
+        let own = File::open("/proc/self/ns/user")?;
+        Ok(rustix::fs::fstat(&owner)?.st_ino == rustix::fs::fstat(&own)?.st_ino)
+    };
+    rustix::process::geteuid().is_root() && same().unwrap_or(false)
+}
