@@ -58,6 +58,12 @@ fn a_secret_has_the_place_and_mode_that_were_asked_for() {
     let seen = c.sh(&["-v", "vol:/v", "--secret", "db,target=/v/pw"], "cat /v/pw");
     assert_eq!(seen.text(), VALUE);
     assert_eq!(c.sh(&["-v", "vol:/v"], "wc -c < /v/pw").line(), "0");
+    // Where root of the container is no id of the user's, too.
+    let seen = c.sh(
+        &["--userns", "keep-id", "--secret", "db", "--secret", "db,target=/pw"],
+        "cat /run/secrets/db /pw",
+    );
+    assert_eq!(seen.text(), format!("{VALUE}{VALUE}"));
     if has_subordinate_ids() {
         let seen = c.sh(
             &["--user", "1000", "--secret", "db,uid=1000,gid=1001,mode=0400"],
@@ -171,10 +177,8 @@ fn secrets_are_made_shown_and_removed() {
     assert_eq!(c.ok(["inspect", "-f", "{{.Spec.Name}}", &id[..8]]).line(), "db");
     c.fails(1, ["secret", "inspect", "nosuch"]).says("Error response from daemon: secret nosuch not found");
     let listed = c.ok(["secret", "ls", "--filter", "name=^d"]);
-    assert_eq!(
-        listed.lines()[0],
-        "ID                          NAME      DRIVER    CREATED                  UPDATED"
-    );
+    let headings: Vec<&str> = listed.lines()[0].split_whitespace().collect();
+    assert_eq!(headings, ["ID", "NAME", "DRIVER", "CREATED", "UPDATED"]);
     assert!(listed.lines()[1].starts_with(&format!("{id}   db        file      ")), "{}", listed.text());
     assert_eq!(c.ok(["secret", "ls", "--noheading"]).lines().len(), 2);
     assert_eq!(c.ok(["secret", "ls", "-q", "--filter", "label=k"]).line(), id);

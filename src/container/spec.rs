@@ -261,8 +261,9 @@ pub enum SecretPlace {
     Mount {
         /// Absolute path inside the container.
         target: PathBuf,
-        uid: u32,
-        gid: u32,
+        /// Root of the container, where there is one, unless something else is asked for.
+        uid: Option<u32>,
+        gid: Option<u32>,
         /// Permission bits.
         mode: u32,
     },

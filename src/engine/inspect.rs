@@ -537,6 +537,7 @@ fn inspected_secret(secret: &SecretSpec) -> Option<Value> {
     let SecretSpec { name, id, place } = secret;
     match place {
         SecretPlace::Mount { uid, gid, mode, .. } => {
+            let (uid, gid) = (uid.unwrap_or(0), gid.unwrap_or(0));
             Some(json!({ "Name": name, "ID": id, "UID": uid, "GID": gid, "Mode": mode }))
         }
         SecretPlace::Env { .. } => None,

@@ -50,9 +50,9 @@ pub struct Given {
 pub struct SecretFile {
     /// Absolute path inside the container.
     pub target: PathBuf,
-    /// Inside the container.
-    pub uid: u32,
-    pub gid: u32,
+    /// Inside the container; `None` for its root, where it has one.
+    pub uid: Option<u32>,
+    pub gid: Option<u32>,
     /// Permission bits.
     pub mode: u32,
     #[serde(with = "packed_bytes")]
@@ -63,7 +63,7 @@ pub struct SecretFile {
 impl std::fmt::Debug for SecretFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let SecretFile { target, uid, gid, mode, value } = self;
-        write!(f, "{} ({uid}:{gid}, {mode:o}, {} bytes)", target.display(), value.len())
+        write!(f, "{} ({uid:?}:{gid:?}, {mode:o}, {} bytes)", target.display(), value.len())
     }
 }
 

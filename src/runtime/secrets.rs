@@ -7,6 +7,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
 use rustix::process::{Gid, Uid};
 
@@ -43,9 +44,14 @@ pub(super) fn place(secrets: &[SecretFile]) -> Result<(), Failure> {
 }
 
 fn refused(secret: &SecretFile, error: &io::Error) -> Failure {
-    let SecretFile { target, uid, gid, .. } = secret;
+    let target = &secret.target;
+    let (uid, gid) = owner(secret);
     let text = format!("secret at {} (owner {uid}:{gid}): {}", target.display(), reason(error));
     Failure::new(Fault::Wish, text)
+}
+
+fn owner(secret: &SecretFile) -> (u32, u32) {
+    (secret.uid.unwrap_or(0), secret.gid.unwrap_or(0))
 }
 
 fn write(secret: &SecretFile, path: &Path) -> io::Result<()> {
@@ -54,7 +60,12 @@ fn write(secret: &SecretFile, path: &Path) -> io::Result<()> {
     }
     let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(&secret.value)?;
-    rustix::fs::fchown(&file, Some(Uid::from_raw(secret.uid)), Some(Gid::from_raw(secret.gid)))?;
+    let (uid, gid) = owner(secret);
+    match rustix::fs::fchown(&file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid))) {
+        // No such id inside, and nobody has asked for it.
+        Err(Errno::INVAL) if secret.uid.is_none() && secret.gid.is_none() => {}
+        owned => owned?,
+    }
     // After the owner: a change of that takes the set-id bits away.
     file.set_permissions(Permissions::from_mode(secret.mode))
 }

@@ -47,12 +47,7 @@ pub fn parse_secret(text: &str) -> Result<SecretSpec, String> {
         }
         _ => {
             let name = if target.is_empty() { source } else { target };
-            SecretPlace::Mount {
-                target: Path::new(SECRETS).join(name),
-                uid: uid.unwrap_or(0),
-                gid: gid.unwrap_or(0),
-                mode: mode.unwrap_or(MODE),
-            }
+            SecretPlace::Mount { target: Path::new(SECRETS).join(name), uid, gid, mode: mode.unwrap_or(MODE) }
         }
     };
     Ok(SecretSpec { name: source.to_owned(), id: String::new(), place })
@@ -68,9 +63,9 @@ mod tests {
             |target: &str, uid, gid, mode| SecretPlace::Mount { target: target.into(), uid, gid, mode };
         let env = |name: &str| SecretPlace::Env { name: name.to_owned() };
         for (text, want) in [
-            ("db", mount("/run/secrets/db", 0, 0, 0o444)),
-            ("db,type=mount,target=pw", mount("/run/secrets/pw", 0, 0, 0o444)),
-            ("db,target=/etc/pw,uid=1,gid=2,mode=0400", mount("/etc/pw", 1, 2, 0o400)),
+            ("db", mount("/run/secrets/db", None, None, 0o444)),
+            ("db,type=mount,target=pw", mount("/run/secrets/pw", None, None, 0o444)),
+            ("db,target=/etc/pw,uid=1,gid=2,mode=0400", mount("/etc/pw", Some(1), Some(2), 0o400)),
             ("source=db,type=env", env("db")),
             ("db,type=env,target=DB_PASSWORD", env("DB_PASSWORD")),
         ] {

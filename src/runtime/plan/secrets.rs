@@ -81,7 +81,7 @@ mod tests {
         let secret = |target: &&str| SecretSpec {
             name: "s".to_owned(),
             id: String::new(),
-            place: SecretPlace::Mount { target: PathBuf::from(target), uid: 0, gid: 0, mode: 0o444 },
+            place: SecretPlace::Mount { target: PathBuf::from(target), uid: None, gid: None, mode: 0o444 },
         };
         let mount = |target: &&str| {
             let kind = MountKind::Tmpfs { size: None, mode: None, options: Vec::new() };
