@@ -238,5 +238,11 @@ fn what_only_clusters_have_is_refused_with_the_reason() {
     let c = Coracle::new();
     c.fails(1, ["volume", "update", "x"]).says("only volumes of a cluster");
     c.fails(1, ["volume", "ls", "--cluster"]).says("swarms");
+    for flag in ["--group=x", "--scope=multi", "--limit-bytes=1g", "--secret=a=b", "--topology-required=x=y"]
+    {
+        c.fails(1, ["volume", "create", flag, "x"]).says("swarms");
+    }
+    c.ok(["volume", "create", "--scope=single", "--type", "block", "--availability", "active", "xy"]);
+    c.fails(125, ["volume", "create", "--limit-bytes", "x"]).says("invalid size: 'x'");
     c.fails(125, ["run", "--isolation", "hyperv", "a"]).says("linux only supports 'default'");
 }

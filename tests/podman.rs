@@ -433,3 +433,18 @@ fn names_are_taken_away_and_the_image_stays() {
     assert_eq!(c.inspect(&id, "{{len .RepoTags}}"), "0");
     c.ok(["run", "--rm", &id, "true"]);
 }
+
+#[test]
+fn reset_leaves_nothing() {
+    let c = Coracle::busybox();
+    let id = c.detached(&["-v", "vol:/v", "-v", "/anonymous"], FOR_EVER);
+    c.ok(["create", "busybox"]);
+    c.ok(["tag", "busybox", "again"]);
+    c.ok(["volume", "create", "lone"]);
+    c.given(b"n\n", ["system", "reset"]).success().says("all containers, the running ones too");
+    c.ok(["exec", &id, "true"]);
+    c.ok(["system", "reset", "--force"]);
+    for listing in [&["ps", "-aq"][..], &["images", "-aq"], &["volume", "ls", "-q"]] {
+        assert_eq!(c.ok(listing).text(), "", "{listing:?}");
+    }
+}

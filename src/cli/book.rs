@@ -4,9 +4,9 @@ use super::help;
 use super::verb::Entry;
 use super::{
     attach, commit, completion, cp, create, df, diff, events, exec, exists, export, healthcheck, history,
-    images, import, info, inspect, kill, load, logs, pause, port, prune, ps, pull, push, rename, restart, rm,
-    rmi, run, save, secret, start, stats, stop, tag, top, ui, unshare, untag, update, verb, version, volume,
-    volume_archive, wait,
+    images, import, info, inspect, kill, load, logs, pause, port, prune, ps, pull, push, rename, reset,
+    restart, rm, rmi, run, save, secret, start, stats, stop, tag, top, ui, unshare, untag, update, verb,
+    version, volume, volume_archive, wait,
 };
 
 /// In the order of the overview.
@@ -37,6 +37,7 @@ pub static ENTRIES: &[Entry] = &[
     Entry::of::<prune::ContainerPrune>(),
     Entry::of::<prune::ImagePrune>(),
     Entry::of::<prune::SystemPrune>(),
+    Entry::of::<reset::SystemReset>(),
     Entry::of::<df::SystemDf>(),
     Entry::of::<kill::Kill>(),
     Entry::of::<load::Load>(),

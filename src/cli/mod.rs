@@ -45,6 +45,7 @@ mod ps;
 mod pull;
 mod push;
 mod rename;
+mod reset;
 mod restart;
 mod rm;
 mod rmi;

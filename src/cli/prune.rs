@@ -119,13 +119,13 @@ impl How {
         filters(context, &self.filter, known)
     }
 
-    /// Asks on standard output and reads one line: only `y` is yes.
     fn is_confirmed(&self, warning: &str) -> Result<bool> {
         Ok(self.force || is_confirmed(warning)?)
     }
 }
 
-fn is_confirmed(warning: &str) -> Result<bool> {
+/// Asks on standard output and reads one line: only `y` is yes.
+pub fn is_confirmed(warning: &str) -> Result<bool> {
     ui::out(&format!("WARNING! {warning}\nAre you sure you want to continue? [y/N] "))?;
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);

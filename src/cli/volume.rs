@@ -7,6 +7,7 @@ use super::format::{Format, HELP_OF_LISTINGS, HELP_OF_OBJECTS, Listing, label_me
 use super::inspect::show;
 use super::ui;
 use super::ui::template::Value;
+use super::ui::units::ram_in_bytes;
 use super::verb::{Context, Verb};
 use crate::engine::volume::{Volume, Wish};
 use crate::engine::{Engine, Kind};
@@ -28,9 +29,60 @@ pub struct VolumeCreate {
     /// Specify volume name, as Docker did before it was an argument
     #[arg(long = "name", value_name = "string", hide = true)]
     former_name: Option<String>,
+    #[command(flatten)]
+    cluster: OfClusters,
     #[arg(value_name = "VOLUME")]
     name: Option<String>,
 }
+
+/// Docker's flags for volumes of a cluster: taken where they ask for nothing.
+#[derive(Debug, clap::Args)]
+struct OfClusters {
+    #[arg(long, hide = true)]
+    availability: Option<String>,
+    #[arg(long, hide = true)]
+    group: Option<String>,
+    #[arg(long, hide = true, value_parser = ram_in_bytes)]
+    limit_bytes: Option<u64>,
+    #[arg(long, hide = true, value_parser = ram_in_bytes)]
+    required_bytes: Option<u64>,
+    #[arg(long, hide = true)]
+    scope: Option<String>,
+    #[arg(long, hide = true)]
+    secret: Vec<String>,
+    #[arg(long, hide = true)]
+    sharing: Option<String>,
+    #[arg(long, hide = true)]
+    topology_preferred: Vec<String>,
+    #[arg(long, hide = true)]
+    topology_required: Vec<String>,
+    #[arg(long = "type", hide = true)]
+    kind: Option<String>,
+}
+
+impl OfClusters {
+    fn refuse(&self) -> Result<()> {
+        let differs = |flag: &Option<String>, neutral: &str| flag.as_deref().is_some_and(|v| v != neutral);
+        let asked = [
+            ("availability", differs(&self.availability, "active")),
+            ("group", differs(&self.group, "")),
+            ("limit-bytes", self.limit_bytes.unwrap_or(0) > 0),
+            ("required-bytes", self.required_bytes.unwrap_or(0) > 0),
+            ("scope", differs(&self.scope, "single")),
+            ("secret", !self.secret.is_empty()),
+            ("sharing", differs(&self.sharing, "none")),
+            ("topology-preferred", !self.topology_preferred.is_empty()),
+            ("topology-required", !self.topology_required.is_empty()),
+            ("type", differs(&self.kind, "block")),
+        ];
+        match asked.iter().find(|(_, asked)| *asked) {
+            Some((flag, _)) => Err(Failure::new(format!("--{flag}: {LOCAL_ONLY}"))),
+            None => Ok(()),
+        }
+    }
+}
+
+const LOCAL_ONLY: &str = "volumes of a cluster belong to swarms; here all are local";
 
 #[derive(Debug, clap::Args)]
 pub struct VolumeInspect {
@@ -75,6 +127,7 @@ impl Verb for VolumeCreate {
     fn run(self, context: &Context) -> Result<u8> {
         check_volume_driver(&self.driver).map_err(|failure| Failure { status: 1, ..failure })?;
         let wish = Wish { labels: self.label.into_iter().collect(), options: self.opt.into_iter().collect() };
+        self.cluster.refuse()?;
         let former = self.former_name.as_deref().filter(|name| !name.is_empty());
         if former.is_some() && self.name.is_some() {
             return Err(Failure::new(
@@ -127,7 +180,7 @@ impl Verb for VolumeLs {
 
     fn run(self, context: &Context) -> Result<u8> {
         if self.cluster {
-            return Err(Failure::new("--cluster: volumes of a cluster belong to swarms; here all are local"));
+            return Err(Failure::new(format!("--cluster: {LOCAL_ONLY}")));
         }
         let filters = Filters::new(&self.filter, FILTERS)?;
         let dangling = filters.truth("dangling")?;
