@@ -61,6 +61,10 @@ impl Config {
     pub fn volumes(&self) -> PathBuf {
         self.root.join("volumes")
     }
+    /// Where `mount` mounts, a directory for each container and image.
+    pub fn mounted(&self) -> PathBuf {
+        self.root.join("mounted")
+    }
     /// What happened.
     pub fn events(&self) -> PathBuf {
         self.root.join("events")

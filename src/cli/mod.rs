@@ -36,6 +36,7 @@ mod load;
 mod logs;
 #[cfg(test)]
 mod manual;
+mod mount;
 mod output;
 mod pause;
 mod port;
