@@ -64,6 +64,10 @@ impl Config {
     pub fn secrets(&self) -> PathBuf {
         self.root.join("secrets")
     }
+    /// Where `mount` mounts, a directory for each container and image.
+    pub fn mounted(&self) -> PathBuf {
+        self.root.join("mounted")
+    }
     /// What happened.
     pub fn events(&self) -> PathBuf {
         self.root.join("events")

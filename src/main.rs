@@ -12,6 +12,7 @@ fn main() -> ExitCode {
         stage if stage == supervisor::STAGE.as_bytes() => supervisor::main(),
         stage if stage == supervisor::removal::STAGE.as_bytes() => supervisor::removal::main(),
         stage if stage == supervisor::errand::STAGE.as_bytes() => supervisor::errand::main(),
+        stage if stage == supervisor::mounting::STAGE.as_bytes() => supervisor::mounting::main(),
         stage if stage == runtime::init::STAGE.as_bytes() => runtime::init::main(),
         stage if stage == runtime::exec::STAGE.as_bytes() => runtime::exec::main(),
         stage if stage == runtime::borrow::STAGE.as_bytes() => runtime::borrow::main(),

@@ -79,3 +79,121 @@ fn mounts_in_there_are_its_own() {
     assert_eq!(c.ok(["unshare", "sh", "-c", script]).line(), "f");
     assert_eq!(std::fs::read_dir(c.home().join("m")).expect("it is there").count(), 0);
 }
+
+/// `coracle unshare sh -c SCRIPT`, with coracle as `$C`.
+fn within(c: &Coracle, script: &str) -> crate::harness::Output {
+    let binary = crate::harness::binary();
+    let script = format!("set -e; C={}; {script}", binary.to_str().expect("a path"));
+    c.output(["unshare", "sh", "-c", &script])
+}
+
+#[test]
+fn mounting_is_for_within() {
+    let c = Coracle::busybox();
+    c.ok(["create", "--name", "box", "busybox"]);
+    for command in [&["mount", "box"][..], &["umount", "box"], &["image", "mount"], &["volume", "mount", "x"]]
+    {
+        c.fails(125, command).says("in rootless mode, must execute `coracle unshare` first");
+    }
+    within(&c, "$C mount nosuch").status_is(125).says("Error: No such container: nosuch");
+    within(&c, "$C umount box").status_is(125).says("box is not mounted here");
+    within(&c, "$C umount").status_is(125).says("requires at least 1 argument");
+    within(&c, "$C mount --format x").status_is(125).says("unknown --format argument");
+    within(&c, "$C mount --all box").status_is(125).says("cannot be used together");
+}
+
+#[test]
+fn a_stopped_container_is_mounted_and_keeps_what_is_written() {
+    let c = Coracle::busybox();
+    for mode in ["overlay=full", "overlay=hybrid"] {
+        let id = c.ok(["create", "--storage-opt", mode, "--name", "box", "busybox", "cat", "/made"]).line();
+        let script = "P=$($C mount box); [ -x $P/bin/busybox ]; echo content > $P/made; \
+            [ $($C mount box) = $P ]; $C mount; $C mount --format json --no-trunc; \
+            ! $C start -a box 2>&1; ! $C rm -f box 2>&1; cat $P/made; $C umount box; [ ! -e $P/made ]; $C mount; $C start -a box";
+        let output = within(&c, script).success();
+        let lines = output.lines();
+        assert!(lines[0].starts_with(&format!("{}  /", &id[..12])), "{output}");
+        output.text().find(&format!("\"id\": \"{id}\"")).expect("JSON");
+        output.text().find("\"Names\": [\n      \"box\"").expect("JSON");
+        let ends = output.text().split("]\n").last().expect("lines");
+        assert_eq!(ends.matches("is mounted: unmount it").count(), 2, "{output}");
+        assert!(ends.ends_with("\ncontent\nbox\ncontent\n"), "{output}");
+        c.ok(["rm", "box"]);
+    }
+}
+
+#[test]
+fn a_mount_goes_with_the_shell_it_was_for() {
+    let c = Coracle::busybox();
+    c.ok(["create", "--name", "box", "busybox", "cat", "/made"]);
+    c.ok(["create", "--name", "other", "busybox"]);
+    within(&c, "P=$($C mount box); $C mount other > others; echo kept > $P/made").success();
+    crate::harness::eventually("the mount to go", || c.output(["start", "-a", "box"]).text() == "kept\n");
+    crate::harness::eventually("its server to end", || c.processes().is_empty());
+}
+
+#[test]
+fn mounts_do_not_keep_each_other() {
+    let c = Coracle::busybox();
+    for name in ["aa", "bb"] {
+        c.ok(["create", "--name", name, "busybox", "echo", name]);
+    }
+    let script = "$C mount aa bb | wc -l; $C run -d --name run busybox sleep 600 > /dev/null; \
+        $C umount aa; $C start -a aa; $C umount --all; $C start -a bb";
+    assert_eq!(within(&c, script).success().lines().last(), Some(&"bb"));
+}
+
+#[test]
+fn one_in_use_is_unmounted_by_force() {
+    let c = Coracle::busybox();
+    c.ok(["create", "--name", "box", "busybox", "true"]);
+    let script = "P=$($C mount box); cd $P; ! $C umount box 2>&1; $C umount --force box; cd /; \
+        while ! $C start box 2>/dev/null; do sleep 0.05; done";
+    within(&c, script).success().says("is in use");
+}
+
+#[test]
+fn a_running_container_has_a_path_already() {
+    let c = Coracle::busybox();
+    c.detached(
+        &["--name", "box"],
+        "echo inside > /f; echo up; while [ ! -e /g ]; do sleep 0.05; done; cat /g",
+    );
+    c.wait_for_log("box", "up");
+    let output = within(&c, "P=$($C mount box); cat $P/f; echo outside > $P/g; $C wait box").success();
+    assert_eq!(output.lines(), ["inside", "0"]);
+    assert_eq!(c.ok(["logs", "box"]).lines(), ["up", "outside"]);
+}
+
+#[test]
+fn owners_in_a_mount_are_those_of_the_image() {
+    need!(ids);
+    let c = Coracle::new();
+    let image = crate::harness::ImageBuilder::busybox()
+        .layer([crate::harness::Entry::file("owned", "x").owner(33, 34)]);
+    c.load(&image.docker_archive(&["busybox:latest"]));
+    c.ok(["create", "--name", "box", "busybox"]);
+    let output = within(&c, "stat -c %u:%g $($C mount box)/owned $($C image mount busybox)/owned").success();
+    assert_eq!(output.lines(), ["33:34", "33:34"]);
+}
+
+#[test]
+fn images_are_mounted_read_only() {
+    let c = Coracle::busybox();
+    let script = "P=$($C image mount busybox); [ -x $P/bin/busybox ]; ! touch $P/x 2>/dev/null; $C image mount; \
+        $C image unmount busybox; [ ! -e $P ]; $C image mount";
+    let output = within(&c, script).success();
+    assert_eq!(output.lines().len(), 2, "{output}");
+    crate::harness::eventually("its server to end", || c.processes().is_empty());
+}
+
+#[test]
+fn volumes_are_directories() {
+    let c = Coracle::busybox();
+    c.sh(&["-v", "db:/d"], "echo content > /d/f");
+    assert_eq!(
+        within(&c, "cat $($C volume mount db)/f; $C volume unmount db").success().lines(),
+        ["content", "db"]
+    );
+    within(&c, "$C volume mount nosuch").status_is(125).says("get nosuch: no such volume");
+}

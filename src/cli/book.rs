@@ -4,9 +4,9 @@ use super::help;
 use super::verb::Entry;
 use super::{
     attach, commit, completion, cp, create, df, diff, events, exec, exists, export, healthcheck, history,
-    images, import, info, inspect, kill, load, logs, pause, port, prune, ps, pull, push, rename, reset,
-    restart, rm, rmi, run, save, secret, start, stats, stop, tag, top, ui, unshare, untag, update, verb,
-    version, volume, volume_archive, wait,
+    images, import, info, inspect, kill, load, logs, mount, pause, port, prune, ps, pull, push, rename,
+    reset, restart, rm, rmi, run, save, secret, start, stats, stop, tag, top, ui, unshare, untag, update,
+    verb, version, volume, volume_archive, wait,
 };
 
 /// In the order of the overview.
@@ -42,6 +42,12 @@ pub static ENTRIES: &[Entry] = &[
     Entry::of::<kill::Kill>(),
     Entry::of::<load::Load>(),
     Entry::of::<logs::Logs>(),
+    Entry::of::<mount::Mount>(),
+    Entry::of::<mount::Unmount>(),
+    Entry::of::<mount::ImageMount>(),
+    Entry::of::<mount::ImageUnmount>(),
+    Entry::of::<mount::VolumeMount>(),
+    Entry::of::<mount::VolumeUnmount>(),
     Entry::of::<pause::Pause>(),
     Entry::of::<port::Port>(),
     Entry::of::<rename::Rename>(),

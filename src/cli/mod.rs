@@ -37,6 +37,7 @@ mod load;
 mod logs;
 #[cfg(test)]
 mod manual;
+mod mount;
 mod output;
 mod pause;
 mod port;

@@ -361,6 +361,12 @@ impl Engine {
         loop {
             let change = self.containers.change(id)?.ok_or_else(|| not_found(id))?;
             if !self.containers.is_alive(id) {
+                if self.containers.is_mounted(id) {
+                    let text = format!(
+                        "container {id} is mounted: unmount it where that was done, or end the shell of \"unshare\" there"
+                    );
+                    return Err(Error::new(Kind::Conflict, text));
+                }
                 return Ok(Some(change));
             }
             drop(change);

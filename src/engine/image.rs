@@ -266,7 +266,7 @@ pub(super) fn sentence(error: &dyn StdError) -> String {
     sentences.join(": ")
 }
 
-pub(super) fn image_error(error: ImageError) -> Error {
+pub fn image_error(error: ImageError) -> Error {
     let kind = match &error {
         ImageError::NotFound(_) => Kind::NotFound,
         ImageError::Conflict(_) => Kind::Conflict,

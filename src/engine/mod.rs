@@ -9,6 +9,7 @@ pub mod error;
 pub mod events;
 pub mod image;
 pub mod inspect;
+pub mod mount;
 pub mod namespace;
 pub mod prune;
 pub mod secret;

@@ -21,9 +21,13 @@ impl Engine {
                 .map_err(failed("joining the user namespace of the containers"))?;
         }
         namespace::unshare_mounts().map_err(failed("unsharing the mount namespace"))?;
-        // What the host mounts later still arrives.
-        mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
-            .map_err(|e| failed("separating the mounts from the host's")(e.into()))
+        let separated = failed("separating the mounts from the host's");
+        // What the host mounts later still arrives; and what is unmounted here goes from the namespaces of
+        // containers that were started here.
+        for how in [MountPropagationFlags::DOWNSTREAM, MountPropagationFlags::SHARED] {
+            mount_change("/", how | MountPropagationFlags::REC).map_err(|e| separated(e.into()))?;
+        }
+        Ok(())
     }
 }
 

@@ -143,6 +143,19 @@ impl Rootfs {
         }
     }
 
+    /// Takes the root away from this mount namespace and serves those that it was given to until none of
+    /// them has it any more. One that needs no server is not waited for.
+    pub fn serve_others(self) {
+        match self.mount {
+            Mount::Hybrid { _overlay: overlay, _image: image } => {
+                drop(overlay);
+                image.serve_others();
+            }
+            Mount::Full { _session: session } => session.serve_others(),
+            Mount::Unpacked { .. } => {}
+        }
+    }
+
     /// Why a better mode was not taken, for `inspect`.
     pub fn note(&self) -> Option<&str> {
         self.note.as_deref()
@@ -162,6 +175,18 @@ pub fn mount(plan: Plan, target: &Path) -> Result<Rootfs, OverlayError> {
         OverlayChoice::Full => site.full().map_err(|e| e.unusable(Mode::Full)).map(plain),
         OverlayChoice::Unpacked => site.unpacked().map_err(|e| e.unusable(Mode::Unpacked)).map(plain),
     }
+}
+
+/// Mounts an image by itself, read-only, as `mount` does a container's root.
+pub fn mount_image(
+    view: MergedView,
+    uids: Vec<MappedRange>,
+    gids: Vec<MappedRange>,
+    target: &Path,
+) -> Result<Rootfs, OverlayError> {
+    let lower = Arc::new(Lower::new(view, uids, gids));
+    let session = Session::mount(ImageFs::new(lower), target, Access::ReadOnly)?;
+    Ok(Rootfs { mount: Mount::Full { _session: session }, note: None })
 }
 
 fn plain(mount: Mount) -> Rootfs {

@@ -32,6 +32,7 @@ pub struct Session {
     access: Access,
     /// Hangs up when the last server thread has ended.
     ended: Receiver<()>,
+    is_unmounted: bool,
 }
 
 impl Session {
@@ -45,7 +46,7 @@ impl Session {
             .map_err(|source| OverlayError::FuseDevice { source })?;
         mount_device(&device, target, access)?;
         let (alive, ended) = channel();
-        let session = Session { target: target.to_owned(), access, ended };
+        let session = Session { target: target.to_owned(), access, ended, is_unmounted: false };
         let mut config = fuser::Config::default();
         // The kernel checks permissions (default_permissions); fuser would answer EACCES to every id but ours.
         config.acl = SessionACL::All;
@@ -81,8 +82,25 @@ fn mount_device(device: &rustix::fd::OwnedFd, target: &Path, access: Access) -> 
         .map_err(|source| OverlayError::Mount { fstype: "fuse", target: target.to_owned(), source })
 }
 
+impl Session {
+    /// Takes the mount away here, and serves whoever has it elsewhere until nobody does.
+    pub fn serve_others(mut self) {
+        match rustix::mount::unmount(&*self.target, UnmountFlags::DETACH) {
+            // Nothing is ever sent: it hangs up.
+            Ok(()) => drop(self.ended.recv()),
+            Err(errno) => {
+                tracing::debug!(target = %self.target.display(), %errno, "unmounting the root file system");
+            }
+        }
+        self.is_unmounted = true;
+    }
+}
+
 impl Drop for Session {
     fn drop(&mut self) {
+        if self.is_unmounted {
+            return;
+        }
         let (flags, patience) = match self.access {
             // Ends the connection even while a process of the container still holds the mount.
             Access::ReadOnly => (UnmountFlags::FORCE | UnmountFlags::DETACH, Duration::from_secs(1)),

@@ -197,6 +197,11 @@ pub(super) fn find_namespace(runtime: &Path) -> Option<std::os::fd::OwnedFd> {
     sockets.take(TRIES).find_map(|path| namespace_behind(&path))
 }
 
+/// The supervisor that listens there, by its pid, which is its own as long as it lives.
+pub fn process_behind(path: &Path) -> Option<i32> {
+    socket::peer_pid(socket::connect(path).ok()?.as_fd()).ok()
+}
+
 /// U, behind the supervisor that listens there.
 pub(super) fn namespace_behind(path: &Path) -> Option<std::os::fd::OwnedFd> {
     let stream = socket::connect(path).ok()?;

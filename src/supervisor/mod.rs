@@ -16,6 +16,7 @@ pub mod errand;
 mod files;
 mod joins;
 mod keys;
+pub mod mounting;
 mod paper;
 mod pause;
 pub mod protocol;

@@ -15,6 +15,7 @@ use crate::image::ImageStore;
 use crate::overlay::{self, MappedRange, Rootfs};
 use crate::runtime::HostFacts;
 use crate::runtime::launch::IdMapping;
+use crate::sys;
 use crate::sys::namespace;
 
 /// Moves this process, which must have a single thread, into a mount namespace of its own and mounts the
@@ -25,11 +26,7 @@ pub fn mount(
     record: &ContainerRecord,
     host: &HostFacts,
 ) -> Result<(Rootfs, PathBuf), Failure> {
-    let failed = |step: &str, error: io::Error| Failure::new(FailureKind::System, format!("{step}: {error}"));
-    namespace::unshare_mounts().map_err(|e| failed("unsharing the mount namespace", e))?;
-    // What the host mounts later still arrives, so that binds with `rslave` show it.
-    mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
-        .map_err(|e| failed("separating the mounts from the host's", e.into()))?;
+    isolate(config)?;
     let directory = config.container(record.id.as_str());
     let target = directory.join("rootfs");
     match DirBuilder::new().mode(0o700).create(&target) {
@@ -47,6 +44,35 @@ pub fn mount(
     };
     let root = overlay::mount(plan, &target).map_err(|e| Failure::system(&e))?;
     Ok((root, target))
+}
+
+/// Moves this process, which must have a single thread, into a mount namespace of its own.
+pub fn isolate(config: &Config) -> Result<(), Failure> {
+    namespace::unshare_mounts().map_err(|e| failed("unsharing the mount namespace", e))?;
+    // What the host mounts later still arrives, so that binds with `rslave` show it.
+    mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
+        .map_err(|e| failed("separating the mounts from the host's", e.into()))?;
+    if let Err(error) = forget_mounted(config) {
+        // In a user namespace below the mounts' own the kernel keeps them together. They go by propagation.
+        tracing::debug!(%error, "mounts of others stay");
+    }
+    Ok(())
+}
+
+fn failed(step: &str, error: io::Error) -> Failure {
+    Failure::new(FailureKind::System, format!("{step}: {error}"))
+}
+
+/// Takes away what `mount` has mounted for others, which would stay mounted for as long as this process
+/// lives.
+fn forget_mounted(config: &Config) -> io::Result<()> {
+    let place = config.mounted();
+    if std::fs::read_dir(&place).is_ok_and(|mut entries| entries.next().is_some()) {
+        for point in sys::mount::points_below(&place)? {
+            rustix::mount::unmount(&point, rustix::mount::UnmountFlags::DETACH)?;
+        }
+    }
+    Ok(())
 }
 
 fn overlay_choice(config: &Config, record: &ContainerRecord) -> Result<OverlayChoice, Failure> {

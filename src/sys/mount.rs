@@ -1,10 +1,11 @@
 //! Mounts: detached trees and what rustix lacks of the mount API.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, OsString};
 use std::io;
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::CWD;
 use rustix::mount::{MoveMountFlags, OpenTreeFlags};
@@ -75,6 +76,36 @@ fn mount_setattr(tree: BorrowedFd<'_>, attributes: libc::mount_attr, recursive: 
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Where something is mounted below a directory in this process's mount namespace, the last mounted first
+/// (proc_pid_mountinfo(5)).
+pub fn points_below(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let Ok(directory) = directory.canonicalize() else { return Ok(Vec::new()) };
+    let text = std::fs::read("/proc/self/mountinfo")?;
+    let mut points = points(&text);
+    points.retain(|point| point.starts_with(&directory) && *point != directory);
+    points.reverse();
+    Ok(points)
+}
+
+fn points(mountinfo: &[u8]) -> Vec<PathBuf> {
+    let lines = mountinfo.split(|byte| *byte == b'\n');
+    let fields = lines.filter_map(|line| line.split(|byte| *byte == b' ').nth(4));
+    fields.map(|field| PathBuf::from(OsString::from_vec(unescaped(field)))).collect()
+}
+
+/// Blanks, tabs, newlines and backslashes are written in octal.
+fn unescaped(field: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(field.len());
+    let mut rest = field;
+    while let Some((first, after)) = rest.split_first() {
+        let octal = after.get(..3).and_then(|digits| std::str::from_utf8(digits).ok());
+        let code = octal.and_then(|digits| u8::from_str_radix(digits, 8).ok()).filter(|_| *first == b'\\');
+        bytes.push(code.unwrap_or(*first));
+        rest = if code.is_some() { &after[3..] } else { after };
+    }
+    bytes
+}
+
 /// Mounts a file system of the kernel by mount(2). `data` is its options, comma separated.
 pub fn mount(fstype: &CStr, target: &Path, flags: u64, data: &CStr) -> io::Result<()> {
     let flags = rustix::mount::MountFlags::from_bits_retain(flags as u32);
@@ -126,4 +157,16 @@ pub fn leave(old: OwnedFd) -> io::Result<()> {
 fn open_root() -> io::Result<OwnedFd> {
     use rustix::fs::{Mode, OFlags};
     Ok(rustix::fs::open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mount_points_are_read_with_their_blanks() {
+        let text =
+            b"36 35 98:0 /mnt1 /a\\040b rw - ext3 /dev/root rw\n37 36 0:5 / /c\\134d rw - tmpfs x rw\n";
+        assert_eq!(points(text), [Path::new("/a b"), Path::new("/c\\d")]);
+    }
 }

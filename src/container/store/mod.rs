@@ -5,7 +5,7 @@
 //!                 state.json    what happened; replaced by the supervisor at each start and each exit
 //!                 state.last    while it runs: disk space set aside for the state that comes next
 //!                 health.json   what came of its health checks (`container::health`)
-//!                 alive         empty; three locks on it, below
+//!                 alive         empty; four locks on it, below
 //!                 secrets/<n>   the value of the wish's secret number n as it was when `create` took it;
 //!                               mode 0600
 //!                 container.log hosts hostname resolv.conf upper/ ...
@@ -19,6 +19,9 @@
 //! take a while is the unmounting. Whoever wants to change the container waits for it.
 //!
 //! **Byte 2: paused means locked**, by the supervisor too: neither a full disk nor a kill leaves a lie.
+//!
+//! **Byte 3: mounted means locked**, by the process that serves the root to `mount`. Taken with byte 1 held;
+//! who then gets byte 1 must not touch the root.
 //!
 //! **Byte 1: who may change the container**: its creator, `start` (which hands it to the supervisor),
 //! `rename`, `update`, `remove`, the supervisor that removes a `--rm` container. Readers take no lock, because every
@@ -54,6 +57,9 @@ pub const CHANGE: Byte = Byte(1);
 
 /// The byte that a supervisor holds while its container is paused.
 pub const PAUSED: Byte = Byte(2);
+
+/// The byte that whoever serves the root of a container that does not run to `mount` holds.
+pub const MOUNTED: Byte = Byte(3);
 
 const HEALTH: &str = "health.json";
 
@@ -424,6 +430,12 @@ impl ContainerStore {
             return Ok(None);
         }
         Ok(Some(Change { store: self, id: id.clone(), lock }))
+    }
+
+    /// Whether somebody has the root of a container, which does not run, mounted.
+    pub fn is_mounted(&self, id: &ContainerId) -> bool {
+        File::open(self.directory(id).join("alive"))
+            .is_ok_and(|alive| lock::is_locked(alive.as_fd(), MOUNTED).unwrap_or(false))
     }
 
     /// Takes over a `Change` that came with an inherited descriptor of `alive`.

@@ -1,0 +1,170 @@
+//! Roots of containers, images and volumes as paths, for whoever is in U (`unshare`).
+
+use std::fs::DirBuilder;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::mount::UnmountFlags;
+
+use super::image::image_error;
+use crate::container::store::ContainerView;
+use crate::engine::{Engine, Error, Kind, Result};
+use crate::image::Image;
+use crate::supervisor::client;
+use crate::supervisor::mounting::{self, What};
+use crate::sys::mount;
+
+/// How long the server of a mount that has gone may take to end.
+const ENDING: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+/// A container or an image that is mounted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mounted {
+    /// Full, without an algorithm.
+    pub id: String,
+    pub names: Vec<String>,
+    pub path: PathBuf,
+}
+
+fn failed(step: &'static str) -> impl Fn(io::Error) -> Error {
+    move |error| Error::caused(Kind::System, step, error)
+}
+
+impl Engine {
+    fn place(&self, id: &str) -> PathBuf {
+        self.config.mounted().join(id)
+    }
+
+    fn is_mounted_here(&self, id: &str) -> Result<bool> {
+        let here = mount::points_below(&self.config.mounted()).map_err(failed("reading the mounts"))?;
+        Ok(here.iter().any(|point| point.file_name().is_some_and(|name| name == id)))
+    }
+
+    fn mount_at_place(&self, id: &str, what: What) -> Result<PathBuf> {
+        let place = self.place(id);
+        let tree = mounting::tree(&self.config, what)?;
+        let made = DirBuilder::new().mode(0o700).recursive(true).create(&place);
+        made.and_then(|()| mount::attach(tree.as_fd(), &place)).map_err(failed("mounting"))?;
+        Ok(place)
+    }
+
+    /// `false`: it is not mounted.
+    fn unmount_place(&self, id: &str, force: bool) -> Result<bool> {
+        if !self.is_mounted_here(id)? {
+            return Ok(false);
+        }
+        let place = self.place(id);
+        let flags = if force { UnmountFlags::DETACH } else { UnmountFlags::empty() };
+        match rustix::mount::unmount(&place, flags) {
+            Err(Errno::BUSY) => {
+                let text = format!("{} is in use: leave it, or unmount with --force", place.display());
+                Err(Error::new(Kind::Conflict, text))
+            }
+            unmounted => {
+                unmounted.map_err(|e| failed("unmounting")(e.into()))?;
+                // Another shell may have something mounted there: then it stays.
+                let _ = std::fs::remove_dir(&place);
+                Ok(true)
+            }
+        }
+    }
+
+    /// Where the root of a container is: mounted now, or as its supervisor has it mounted.
+    pub fn mount_container(&self, view: &ContainerView) -> Result<PathBuf> {
+        let id = &view.record.id;
+        loop {
+            if let Some(path) = self.running_root(view) {
+                return match std::fs::read_dir(&path) {
+                    Ok(_) => Ok(path),
+                    Err(error) => Err(Error::caused(
+                        Kind::Conflict,
+                        format!(
+                            "container {id} runs in another user namespace than this shell: leave it and unshare again"
+                        ),
+                        error,
+                    )),
+                };
+            }
+            if self.is_mounted_here(id.as_str())? {
+                return Ok(self.place(id.as_str()));
+            }
+            let Some(change) = self.stopped(id)? else {
+                // It has started just now.
+                let Some(path) = self.running_root(&self.find(id.as_str())?) else { continue };
+                return Ok(path);
+            };
+            let path = self.mount_at_place(id.as_str(), What::Container(id.clone()));
+            drop(change);
+            return path;
+        }
+    }
+
+    fn running_root(&self, view: &ContainerView) -> Option<PathBuf> {
+        let id = view.record.id.as_str();
+        let socket = view.facts.socket.clone().unwrap_or_else(|| self.config.socket(id));
+        let pid = client::process_behind(&socket).filter(|_| view.state.is_up())?;
+        let target = self.config.container(id).join("rootfs");
+        let below = target.strip_prefix("/").unwrap_or(&target);
+        Some(Path::new(&format!("/proc/{pid}/root")).join(below))
+    }
+
+    /// `false`: it is not mounted, or it runs, and what it runs on stays.
+    pub fn unmount_container(&self, view: &ContainerView, force: bool) -> Result<bool> {
+        let id = &view.record.id;
+        if !self.unmount_place(id.as_str(), force)? {
+            return Ok(false);
+        }
+        // With --force somebody may still be in there, and the server goes on for them.
+        let begun = Instant::now();
+        while !force && self.containers.is_mounted(id) && begun.elapsed() < ENDING {
+            std::thread::sleep(LOOK_AGAIN);
+        }
+        Ok(true)
+    }
+
+    /// The containers whose root has a path here.
+    pub fn mounted_containers(&self) -> Result<Vec<Mounted>> {
+        let mut mounted = Vec::new();
+        for view in self.list()? {
+            let id = view.record.id.to_string();
+            let running = self.running_root(&view);
+            let path = match running {
+                Some(path) => path,
+                None if self.is_mounted_here(&id)? => self.place(&id),
+                None => continue,
+            };
+            mounted.push(Mounted { id, names: vec![view.record.name.to_string()], path });
+        }
+        Ok(mounted)
+    }
+
+    pub fn mount_image(&self, image: &Image) -> Result<PathBuf> {
+        let id = image.id.hex();
+        match self.is_mounted_here(&id)? {
+            true => Ok(self.place(&id)),
+            false => self.mount_at_place(&id, What::Image(image.id)),
+        }
+    }
+
+    /// `false`: it is not mounted.
+    pub fn unmount_image(&self, image: &Image, force: bool) -> Result<bool> {
+        self.unmount_place(&image.id.hex(), force)
+    }
+
+    pub fn mounted_images(&self) -> Result<Vec<Mounted>> {
+        let mut mounted = Vec::new();
+        for image in self.images.list().map_err(image_error)? {
+            let id = image.id.hex().to_string();
+            if self.is_mounted_here(&id)? {
+                let names = image.names.iter().map(|name| name.familiar()).collect();
+                mounted.push(Mounted { path: self.place(&id), id, names });
+            }
+        }
+        Ok(mounted)
+    }
+}
