@@ -441,10 +441,12 @@ fn reset_leaves_nothing() {
     c.ok(["create", "busybox"]);
     c.ok(["tag", "busybox", "again"]);
     c.ok(["volume", "create", "lone"]);
+    c.given(b"value", ["secret", "create", "key", "-"]).success();
     c.given(b"n\n", ["system", "reset"]).success().says("all containers, the running ones too");
     c.ok(["exec", &id, "true"]);
     c.ok(["system", "reset", "--force"]);
-    for listing in [&["ps", "-aq"][..], &["images", "-aq"], &["volume", "ls", "-q"]] {
+    for listing in [&["ps", "-aq"][..], &["images", "-aq"], &["volume", "ls", "-q"], &["secret", "ls", "-q"]]
+    {
         assert_eq!(c.ok(listing).text(), "", "{listing:?}");
     }
 }

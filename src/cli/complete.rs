@@ -443,7 +443,8 @@ const EVENTS: &[&str] = &[
 
 fn filter_keys(path: &str) -> &'static [&'static str] {
     match path {
-        "container ls" => ps::FILTERS,
+        "container ls" | "container kill" | "container pause" | "container restart" | "container rm"
+        | "container start" | "container stop" | "container unpause" => ps::FILTERS,
         "container prune" | "system prune" => prune::CONTAINER_FILTERS,
         "image ls" => images::FILTERS,
         "image prune" => prune::IMAGE_FILTERS,

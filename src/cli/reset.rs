@@ -17,11 +17,10 @@ pub struct SystemReset {
 impl Verb for SystemReset {
     const NAMES: &'static [&'static str] = &["system reset"];
     const USAGE: &'static str = "[OPTIONS]";
-    const ABOUT: &'static str = "Remove all containers, images and volumes, in use or not";
+    const ABOUT: &'static str = "Remove all containers, images, volumes and secrets, in use or not";
 
     fn run(self, context: &Context) -> Result<u8> {
-        let warning =
-            "This will remove:\n  - all containers, the running ones too\n  - all images\n  - all volumes\n";
+        let warning = "This will remove:\n  - all containers, the running ones too\n  - all images\n  - all volumes\n  - all secrets\n";
         if !self.force && !is_confirmed(warning)? {
             return Ok(0);
         }
@@ -44,6 +43,9 @@ impl Verb for SystemReset {
             }
         }
         tell(engine.prune_volumes(&Condition::default(), true).map(drop));
+        for secret in engine.secrets.list().map_err(engine::Error::from)? {
+            tell(engine.remove_secret(&secret.id));
+        }
         Ok(status)
     }
 }
