@@ -97,6 +97,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l entrypoint -d 'O
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s e -l env -d 'Set environment variables' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l env-file -d 'Read in a file of environment variables' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l group-add -d 'Add additional groups to join' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l gidmap -d 'GID map of the user namespace ([u|g][+]CONTAINER:[@]OUTSIDE[:COUNT])' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-cmd -d 'Command to run to check health' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-interval -d 'Time between running the check (ms|s|m|h)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-on-failure -d 'What to do with a container that becomes unhealthy (none|kill|restart|stop)' -r
@@ -125,9 +126,12 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l stop-timeout -d 
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l storage-opt -d 'How the container writes to its root file system (overlay=hybrid|full|unpacked)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l sysctl -d 'Sysctl options' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l tmpfs -d 'Mount a tmpfs directory' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l subgidname -d 'Name in /etc/subgid whose ids the container is to have' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l subuidname -d 'Name in /etc/subuid whose ids the container is to have' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l uidmap -d 'UID map of the user namespace ([u|g][+]CONTAINER:[@]OUTSIDE[:COUNT])' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l ulimit -d 'Ulimit options' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s u -l user -d 'Username or UID (format: <name|uid>[:<group|gid>])' -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l userns -d 'User namespace to use (host|keep-id[:uid=UID,gid=GID])' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l userns -d 'User namespace to use (host|private|keep-id[:uid=,gid=,size=]|auto[:size=,uidmapping=,gidmapping=]|nomap|container:NAME)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l uts -d 'UTS namespace to use' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s v -l volume -d 'Bind mount a volume, or a directory or file of the host' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l volume-driver -d 'Driver of the volumes that are made (local)' -r
@@ -253,6 +257,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l entrypoint -d
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s e -l env -d 'Set environment variables' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l env-file -d 'Read in a file of environment variables' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l group-add -d 'Add additional groups to join' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l gidmap -d 'GID map of the user namespace ([u|g][+]CONTAINER:[@]OUTSIDE[:COUNT])' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-cmd -d 'Command to run to check health' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-interval -d 'Time between running the check (ms|s|m|h)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-on-failure -d 'What to do with a container that becomes unhealthy (none|kill|restart|stop)' -r
@@ -281,9 +286,12 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l stop-timeout 
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l storage-opt -d 'How the container writes to its root file system (overlay=hybrid|full|unpacked)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l sysctl -d 'Sysctl options' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l tmpfs -d 'Mount a tmpfs directory' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l subgidname -d 'Name in /etc/subgid whose ids the container is to have' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l subuidname -d 'Name in /etc/subuid whose ids the container is to have' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l uidmap -d 'UID map of the user namespace ([u|g][+]CONTAINER:[@]OUTSIDE[:COUNT])' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l ulimit -d 'Ulimit options' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s u -l user -d 'Username or UID (format: <name|uid>[:<group|gid>])' -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l userns -d 'User namespace to use (host|keep-id[:uid=UID,gid=GID])' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l userns -d 'User namespace to use (host|private|keep-id[:uid=,gid=,size=]|auto[:size=,uidmapping=,gidmapping=]|nomap|container:NAME)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l uts -d 'UTS namespace to use' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s v -l volume -d 'Bind mount a volume, or a directory or file of the host' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l volume-driver -d 'Driver of the volumes that are made (local)' -r
@@ -490,6 +498,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s e -l env -d 'Set environment variables' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l env-file -d 'Read in a file of environment variables' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l group-add -d 'Add additional groups to join' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l gidmap -d 'GID map of the user namespace ([u|g][+]CONTAINER:[@]OUTSIDE[:COUNT])' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-cmd -d 'Command to run to check health' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-interval -d 'Time between running the check (ms|s|m|h)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-on-failure -d 'What to do with a container that becomes unhealthy (none|kill|restart|stop)' -r
@@ -518,9 +527,12 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l storage-opt -d 'How the container writes to its root file system (overlay=hybrid|full|unpacked)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l sysctl -d 'Sysctl options' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l tmpfs -d 'Mount a tmpfs directory' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l subgidname -d 'Name in /etc/subgid whose ids the container is to have' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l subuidname -d 'Name in /etc/subuid whose ids the container is to have' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l uidmap -d 'UID map of the user namespace ([u|g][+]CONTAINER:[@]OUTSIDE[:COUNT])' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l ulimit -d 'Ulimit options' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s u -l user -d 'Username or UID (format: <name|uid>[:<group|gid>])' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l userns -d 'User namespace to use (host|keep-id[:uid=UID,gid=GID])' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l userns -d 'User namespace to use (host|private|keep-id[:uid=,gid=,size=]|auto[:size=,uidmapping=,gidmapping=]|nomap|container:NAME)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l uts -d 'UTS namespace to use' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s v -l volume -d 'Bind mount a volume, or a directory or file of the host' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l volume-driver -d 'Driver of the volumes that are made (local)' -r
@@ -645,6 +657,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s e -l env -d 'Set environment variables' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l env-file -d 'Read in a file of environment variables' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l group-add -d 'Add additional groups to join' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l gidmap -d 'GID map of the user namespace ([u|g][+]CONTAINER:[@]OUTSIDE[:COUNT])' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-cmd -d 'Command to run to check health' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-interval -d 'Time between running the check (ms|s|m|h)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-on-failure -d 'What to do with a container that becomes unhealthy (none|kill|restart|stop)' -r
@@ -673,9 +686,12 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l storage-opt -d 'How the container writes to its root file system (overlay=hybrid|full|unpacked)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l sysctl -d 'Sysctl options' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l tmpfs -d 'Mount a tmpfs directory' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l subgidname -d 'Name in /etc/subgid whose ids the container is to have' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l subuidname -d 'Name in /etc/subuid whose ids the container is to have' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l uidmap -d 'UID map of the user namespace ([u|g][+]CONTAINER:[@]OUTSIDE[:COUNT])' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l ulimit -d 'Ulimit options' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s u -l user -d 'Username or UID (format: <name|uid>[:<group|gid>])' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l userns -d 'User namespace to use (host|keep-id[:uid=UID,gid=GID])' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l userns -d 'User namespace to use (host|private|keep-id[:uid=,gid=,size=]|auto[:size=,uidmapping=,gidmapping=]|nomap|container:NAME)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l uts -d 'UTS namespace to use' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s v -l volume -d 'Bind mount a volume, or a directory or file of the host' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l volume-driver -d 'Driver of the volumes that are made (local)' -r

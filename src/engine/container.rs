@@ -251,6 +251,7 @@ impl Engine {
         check_health_action(&spec, &image.config)?;
         let mut volumes = self.hold_volumes(&spec, &image.config.config)?;
         self.complete_mounts(&mut spec, &image.config.config)?;
+        let _ids = self.complete_user_namespace(&mut spec, &image)?;
         let record = ContainerRecord {
             version: record::VERSION,
             id: ContainerId::random(),

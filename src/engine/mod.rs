@@ -14,6 +14,7 @@ pub mod namespace;
 pub mod prune;
 pub mod stats;
 pub mod system;
+mod userns;
 pub mod volume;
 
 pub use error::{Error, Kind, Result};
