@@ -32,5 +32,6 @@ mod stats;
 mod system;
 mod terminal;
 mod unshare;
+mod userns;
 mod volume_archives;
 mod volumes;

@@ -319,8 +319,46 @@ pub enum UserNamespaceMode {
     /// Root in the container is the caller; other ids come from the caller's range, if there is one.
     #[default]
     Default,
-    /// The caller's own id inside as outside.
-    KeepId { uid: Option<u32>, gid: Option<u32> },
+    /// The same, by the name that Docker has for it.
+    Host,
+    /// The same, by podman's name.
+    Private,
+    /// The caller's own id inside as outside, and so many ids in all.
+    KeepId {
+        uid: Option<u32>,
+        gid: Option<u32>,
+        #[serde(default)]
+        size: Option<u32>,
+    },
+    /// Ids that no other such container has, without the caller's own.
+    Auto {
+        /// How many; as many as the image has users for otherwise.
+        size: Option<u32>,
+        /// Besides.
+        uids: Vec<IdLine>,
+        gids: Vec<IdLine>,
+        /// The range that it was given when it was created, as U numbers.
+        given: Option<(u32, u32)>,
+    },
+    /// All ids but the caller's own.
+    NoMap,
+    /// The map that another container has; found out when this one is created.
+    Container { name: String, like: Option<Box<UserNamespaceMode>> },
+    /// As said (`--uidmap`, `--gidmap`, `--subuidname`, `--subgidname`); an empty list is the map of `Default`.
+    Map { uids: Vec<IdLine>, gids: Vec<IdLine> },
+}
+
+/// A line of an id map as asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdLine {
+    pub inside: u32,
+    /// As U numbers: the caller is 0, its ranges follow from 1 on.
+    pub outside: u32,
+    pub count: u32,
+    /// `outside` is as the host numbers.
+    pub is_host: bool,
+    /// It takes the place of what the default map has there, of which the rest stays.
+    pub extends: bool,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

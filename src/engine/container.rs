@@ -252,6 +252,7 @@ impl Engine {
         let secrets = self.take_secrets(&mut spec)?;
         let mut volumes = self.hold_volumes(&spec, &image.config.config)?;
         self.complete_mounts(&mut spec, &image.config.config)?;
+        let _ids = self.complete_user_namespace(&mut spec, &image)?;
         let record = ContainerRecord {
             version: record::VERSION,
             id: ContainerId::random(),

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use crate::container::health::{HealthAction, HealthCheck};
 use crate::container::spec::{
-    Asked, MountKind, MountSpec, NamespaceMode, NetworkMode, OverlayChoice, Propagation, SeccompChoice,
-    SecretPlace, SecretSpec, UserNamespaceMode,
+    Asked, IdLine, MountKind, MountSpec, NamespaceMode, NetworkMode, OverlayChoice, Propagation,
+    SeccompChoice, SecretPlace, SecretSpec, UserNamespaceMode,
 };
 use crate::container::{ContainerRecord, ContainerSpec, State};
 use crate::engine::container::ContainerView;
@@ -259,15 +259,7 @@ fn host_config(spec: &ContainerSpec) -> Value {
         .iter()
         .map(|limit| json!({ "Name": limit.name, "Hard": limit.hard, "Soft": limit.soft }))
         .collect();
-    let userns = match spec.user_namespace {
-        UserNamespaceMode::Default => String::new(),
-        UserNamespaceMode::KeepId { uid: None, gid: None } => "keep-id".to_owned(),
-        UserNamespaceMode::KeepId { uid, gid } => {
-            let part = |name: &str, id: Option<u32>| id.map(|id| format!("{name}={id}"));
-            let parts: Vec<String> = [part("uid", uid), part("gid", gid)].into_iter().flatten().collect();
-            format!("keep-id:{}", parts.join(","))
-        }
-    };
+    let userns = userns_mode(&spec.user_namespace);
     let unconfined = spec.privileged || spec.system_paths_unconfined;
     let mut value = json!({
         "Binds": list(&binds),
@@ -302,6 +294,7 @@ fn host_config(spec: &ContainerSpec) -> Value {
         "SecurityOpt": list(&security_options(spec)),
         "UTSMode": namespace(&spec.uts, ""),
         "UsernsMode": userns,
+        "IDMappings": id_mappings(&spec.user_namespace),
         "ShmSize": spec.shm_size.map_or(SHM_SIZE, |size| size.0),
         "Runtime": "coracle",
         "Isolation": "",
@@ -589,6 +582,46 @@ fn network_settings(mode: &NetworkMode) -> Value {
         "MacAddress": "",
         "Networks": networks,
     })
+}
+
+/// `--userns` as it was typed, nearly.
+fn userns_mode(mode: &UserNamespaceMode) -> String {
+    let with_options = |mode: &str, options: Vec<String>| match options.is_empty() {
+        true => mode.to_owned(),
+        false => format!("{mode}:{}", options.join(",")),
+    };
+    let option = |name: &str, id: &Option<u32>| id.map(|id| format!("{name}={id}"));
+    match mode {
+        UserNamespaceMode::Default => String::new(),
+        UserNamespaceMode::Host => "host".to_owned(),
+        UserNamespaceMode::Private | UserNamespaceMode::Map { .. } => "private".to_owned(),
+        UserNamespaceMode::NoMap => "nomap".to_owned(),
+        UserNamespaceMode::Container { name, .. } => format!("container:{name}"),
+        UserNamespaceMode::KeepId { uid, gid, size } => {
+            let options = [option("uid", uid), option("gid", gid), option("size", size)];
+            with_options("keep-id", options.into_iter().flatten().collect())
+        }
+        UserNamespaceMode::Auto { size, uids, gids, .. } => {
+            let mapping = |name: &'static str| move |line: &IdLine| format!("{name}={}", id_line(line));
+            let uids = uids.iter().map(mapping("uidmapping"));
+            let options =
+                option("size", size).into_iter().chain(uids).chain(gids.iter().map(mapping("gidmapping")));
+            with_options("auto", options.collect())
+        }
+    }
+}
+
+/// podman's: what was asked for by `--uidmap` and its like.
+fn id_mappings(mode: &UserNamespaceMode) -> Value {
+    let UserNamespaceMode::Map { uids, gids } = mode else { return Value::Null };
+    let lines = |lines: &[IdLine]| lines.iter().map(id_line).collect::<Vec<_>>();
+    json!({ "UidMap": lines(uids), "GidMap": lines(gids) })
+}
+
+fn id_line(line: &IdLine) -> String {
+    let IdLine { inside, outside, count, is_host, extends } = line;
+    let (plus, at) = (if *extends { "+" } else { "" }, if *is_host { "@" } else { "" });
+    format!("{plus}{inside}:{at}{outside}:{count}")
 }
 
 #[cfg(test)]

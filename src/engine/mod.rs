@@ -15,6 +15,7 @@ pub mod prune;
 pub mod secret;
 pub mod stats;
 pub mod system;
+mod userns;
 pub mod volume;
 
 pub use error::{Error, Kind, Result};

@@ -33,6 +33,17 @@ pub fn fill(
     }
 }
 
+/// The content of an image's file, if it has one there that is no larger than `limit`.
+pub fn read_file(view: MergedView, path: &Path, limit: u64) -> Option<Vec<u8>> {
+    let lower = Lower::new(view, Vec::new(), Vec::new());
+    let id = resolve(lower.index(), path.as_os_str().as_bytes())?;
+    let entry = lower.index().entry(id);
+    if entry.kind() != FileKind::File || entry.size() > limit {
+        return None;
+    }
+    lower.read(id, 0, entry.size() as usize, |read| read.ok().map(<[u8]>::to_vec))
+}
+
 /// Walks a path as the kernel would with the image as the root directory.
 fn resolve(index: &Index, path: &[u8]) -> Option<EntryId> {
     let components = |path: &[u8]| path.split(|b| *b == b'/').rev().map(<[u8]>::to_vec).collect::<Vec<_>>();

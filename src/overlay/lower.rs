@@ -220,11 +220,16 @@ pub fn with_buffer<R>(size: usize, work: impl FnOnce(&mut [u8]) -> R) -> R {
     })
 }
 
-/// An owner that the namespace does not map is shown as 0: with the raw id, opening for writing is
-/// EACCES and chmod, chown, unlink and rename are EOVERFLOW (kernel 6.18).
+/// An owner that the container has no id for is shown as its root, or else as the caller: with the raw id,
+/// opening for writing is EACCES and chmod, chown, unlink and rename are EOVERFLOW (kernel 6.18).
 fn squash(ranges: &[MappedRange], id: u32) -> u32 {
-    let mapped = ranges.iter().any(|range| id.checked_sub(range.inside).is_some_and(|d| d < range.count));
-    if mapped { id } else { 0 }
+    let outside = |id: u32| {
+        ranges.iter().find_map(|range| {
+            let at = id.checked_sub(range.inside)?;
+            (at < range.count).then(|| range.outside + at)
+        })
+    };
+    outside(id).or_else(|| outside(0)).unwrap_or(0)
 }
 
 /// `user.*` and file capabilities. `trusted.*` and the other `security.*` cannot be written inside a
@@ -289,10 +294,22 @@ mod tests {
 
     #[test]
     fn unmapped_owners_become_root() {
-        let map = [MappedRange { inside: 0, count: 1 }, MappedRange { inside: 10, count: 5 }];
+        let map = [
+            MappedRange { inside: 0, outside: 0, count: 1 },
+            MappedRange { inside: 10, outside: 10, count: 5 },
+        ];
         for (id, shown) in [(0, 0), (1, 0), (9, 0), (10, 10), (14, 14), (15, 0), (u32::MAX, 0)] {
             assert_eq!(squash(&map, id), shown, "{id}");
         }
+        let kept = [
+            MappedRange { inside: 0, outside: 1, count: 1000 },
+            MappedRange { inside: 1000, outside: 0, count: 1 },
+            MappedRange { inside: 1001, outside: 1001, count: 5 },
+        ];
+        for (id, shown) in [(0, 1), (33, 34), (999, 1000), (1000, 0), (1002, 1002), (2000, 1)] {
+            assert_eq!(squash(&kept, id), shown, "{id}");
+        }
+        assert_eq!(squash(&kept[1..], 0), 0);
     }
 
     #[test]

@@ -47,16 +47,18 @@ use lower::Lower;
 use session::{Access, Session};
 use upper::Upper;
 
-pub use fill::fill;
+pub use fill::{fill, read_file};
 pub use throwaway::Throwaway;
 pub use unpacked::remove as remove_unpacked;
 pub use upper::written_size;
 pub use written::{Change, ChangeKind, Owners, Written};
 
-/// One range of a user namespace's id map: `inside..inside+count` has ids, others are unmapped.
+/// Owners of the image and their ids where the root is mounted: `inside..inside+count` is
+/// `outside..outside+count` there. The container's own id map, so that it sees the image's owners.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MappedRange {
     pub inside: u32,
+    pub outside: u32,
     pub count: u32,
 }
 
@@ -67,7 +69,7 @@ pub struct Plan {
     /// The container's directory; `upper/` and `work/` and sidecars lie in it.
     pub container: PathBuf,
     pub choice: OverlayChoice,
-    /// Ids that the mounting user namespace maps; an owner outside of them is reported as 0.
+    /// The container's ids; an owner that it has none for is shown as its root.
     pub uids: Vec<MappedRange>,
     pub gids: Vec<MappedRange>,
     /// Where unpacked trees are cached (mode Unpacked).

@@ -170,7 +170,8 @@ fn assume(process: &Process, identity: &Identity) -> Result<(), Failure> {
 fn set_ids(process: &Process, identity: &Identity) -> Result<(), Failure> {
     let groups: Vec<Gid> = identity.groups.iter().map(|gid| Gid::from_raw(*gid)).collect();
     let failed = |e| id_failure(process, identity, e);
-    match rustix::thread::set_thread_groups(&groups) {
+    let set = if process.keep_groups { Ok(()) } else { rustix::thread::set_thread_groups(&groups) };
+    match set {
         // With a single id the kernel forbids setgroups altogether (user_namespaces(7)).
         Err(rustix::io::Errno::PERM) if process.single_id_note.is_some() => {}
         other => other.map_err(failed)?,

@@ -80,6 +80,9 @@ pub struct Process {
     pub user: String,
     /// Further groups, by name or number, resolved inside.
     pub groups: Vec<String>,
+    /// The groups that the caller is in stay, and no others are taken.
+    #[serde(default)]
+    pub keep_groups: bool,
     pub terminal: bool,
     pub capabilities: Capabilities,
     pub no_new_privileges: bool,

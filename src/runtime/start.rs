@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use super::channel::{self, Failure, Fault, reason};
-use super::launch::{Borrow, IdMapping, Launch, MountOp, NamespaceChoice, Namespaces, Process};
+use super::launch::{Borrow, Launch, MountOp, NamespaceChoice, Namespaces, Process};
 use super::{executable, userns};
 use crate::container::spec::Propagation;
 use crate::sys::mount::{self, Propagate};
@@ -165,7 +165,7 @@ fn start_init(
             join: None,
             unshare: 0,
             descriptors: &descriptors,
-            empowerment: empowerment(&launch.uid_map, &launch.gid_map),
+            empowerment: empowerment(launch),
         },
     )?;
     userns::write_map_files(pending.pid(), &launch.uid_map, &launch.gid_map, launch.allow_setgroups)
@@ -252,7 +252,7 @@ fn start_exec(
             join: Some((init, own | libc::CLONE_NEWUSER | libc::CLONE_NEWNS)),
             unshare: 0,
             descriptors: &descriptors,
-            empowerment: empowerment(&container.uid_map, &container.gid_map),
+            empowerment: empowerment(container),
         },
     )?;
     finish(pending, ours, theirs, &paper)
@@ -325,8 +325,9 @@ fn joined_kinds(namespaces: &Namespaces) -> c_int {
     kinds(namespaces, NamespaceChoice::Join)
 }
 
-fn empowerment(uids: &[IdMapping], gids: &[IdMapping]) -> Empowerment {
-    match lookup(uids, 0).and(lookup(gids, 0)) {
+fn empowerment(container: &Launch) -> Empowerment {
+    match lookup(&container.uid_map, 0).and(lookup(&container.gid_map, 0)) {
+        Some(_) if container.process.keep_groups => Empowerment::RootInItsGroups,
         Some(_) => Empowerment::Root,
         None => Empowerment::Ambient,
     }

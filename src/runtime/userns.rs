@@ -106,7 +106,7 @@ impl IdRanges {
     }
 
     /// Caller to 0, ranges to 1 and up.
-    fn maps(&self) -> (Vec<IdMapping>, Vec<IdMapping>) {
+    pub fn maps(&self) -> (Vec<IdMapping>, Vec<IdMapping>) {
         let map = |own: u32, ranges: &[IdRange]| {
             let mut next = 1;
             let mut lines = vec![IdMapping { inside: 0, outside: own, count: 1 }];
@@ -121,6 +121,16 @@ impl IdRanges {
             map(rustix::process::getegid().as_raw(), &self.gids),
         )
     }
+}
+
+/// What /etc/subuid gives to one name and /etc/subgid to another; outside of this caller's ids it is of no use.
+pub fn named_ranges(user: &str, group: &str) -> (Vec<IdRange>, Vec<IdRange>) {
+    // An id that nobody has a range for.
+    let none = u32::MAX;
+    (
+        subid::ranges_of(subid::Kind::User, Some(user), none, none),
+        subid::ranges_of(subid::Kind::Group, Some(group), none, none),
+    )
 }
 
 /// Why the U that this process is in has a single id, found out anew: whoever joined it was not told.

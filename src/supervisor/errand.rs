@@ -330,12 +330,12 @@ fn written(paper: &Paper, record: &ContainerRecord) -> Result<Written, Failure> 
     let host = HostFacts::gather().map_err(|e| failed("looking at the machine", &e))?;
     let images = ImageStore::open(&paper.config);
     let view = images.layers.merged(&record.image.layers).map_err(|e| Failure::system(&e))?;
-    let (uids, gids) = nested_maps(&record.spec, &host);
+    let (uids, gids) = nested_maps(&record.spec, &host)?;
     Written::open(
         &paper.config.container(record.id.as_str()),
         view,
-        ranges(&host.uid_map),
-        ranges(&host.gid_map),
+        ranges(&uids),
+        ranges(&gids),
         overlay::Owners { uids, gids },
     )
     .map_err(|e| failed("opening what the container has written", &e))

@@ -23,6 +23,7 @@ use crate::container::store::{ContainerStore, MOUNTED};
 use crate::digest::Digest;
 use crate::image::ImageStore;
 use crate::overlay::{self, Mode, Rootfs};
+use crate::runtime::plan::identity;
 use crate::runtime::{HostFacts, userns};
 use crate::sys::lock::OfdLock;
 use crate::sys::process::{self, Empowerment, Spawn, spawn};
@@ -142,7 +143,8 @@ fn make(paper: &Paper) -> Result<Served, Failure> {
             let target = image_place(config).map_err(|e| failed("making a directory to mount at", &e))?;
             root::isolate(config)?;
             let view = images.layers.merged(&image.layers).map_err(|e| Failure::system(&e))?;
-            let (uids, gids) = (root::ranges(&host.uid_map), root::ranges(&host.gid_map));
+            let (uids, gids) =
+                (root::ranges(&identity(&host.uid_map)), root::ranges(&identity(&host.gid_map)));
             let rootfs = overlay::mount_image(view, uids, gids, &target).map_err(|e| Failure::system(&e))?;
             (rootfs, target, None)
         }

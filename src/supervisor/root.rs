@@ -15,6 +15,7 @@ use crate::image::ImageStore;
 use crate::overlay::{self, MappedRange, Rootfs};
 use crate::runtime::HostFacts;
 use crate::runtime::launch::IdMapping;
+use crate::runtime::plan::nested_maps;
 use crate::sys;
 use crate::sys::namespace;
 
@@ -33,12 +34,13 @@ pub fn mount(
         Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(failed("making the root", e)),
         _ => {}
     }
+    let (uids, gids) = nested_maps(&record.spec, host)?;
     let plan = overlay::Plan {
         view: images.layers.merged(&record.image.layers).map_err(|e| Failure::system(&e))?,
         container: directory,
         choice: overlay_choice(config, record)?,
-        uids: ranges(&host.uid_map),
-        gids: ranges(&host.gid_map),
+        uids: ranges(&uids),
+        gids: ranges(&gids),
         unpacked_cache: config.unpacked(),
         volatile: record.spec.auto_remove,
     };
@@ -88,7 +90,7 @@ fn overlay_choice(config: &Config, record: &ContainerRecord) -> Result<OverlayCh
     }
 }
 
-/// What a map has ids for.
+/// A container's map as the overlay takes it.
 pub fn ranges(map: &[IdMapping]) -> Vec<MappedRange> {
-    map.iter().map(|m| MappedRange { inside: m.inside, count: m.count }).collect()
+    map.iter().map(|m| MappedRange { inside: m.inside, outside: m.outside, count: m.count }).collect()
 }

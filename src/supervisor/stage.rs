@@ -26,6 +26,7 @@ use crate::image::{Image, ImageStore};
 use crate::logs;
 use crate::overlay;
 use crate::runtime::launch::NamespaceChoice;
+use crate::runtime::plan::nested_maps;
 use crate::runtime::{
     self, ContainerFiles, ExecRequest, HostFacts, Launch, LaunchError, PlanError, PlanInput,
 };
@@ -385,6 +386,7 @@ impl Stage {
     /// Gives empty volumes what the image has where they are mounted.
     fn fill_volumes(&self, images: &ImageStore, host: &HostFacts) -> Result<(), Failure> {
         let volumes = VolumeStore::open(&self.paper.config);
+        let (uids, gids) = nested_maps(&self.record.spec, host)?;
         for mount in &self.record.spec.mounts {
             let MountKind::Volume { name, no_copy: false, subpath: None, .. } = &mount.kind else { continue };
             let told = |error: io::Error| match error.kind() {
@@ -399,7 +401,7 @@ impl Stage {
             };
             let Some(filling) = volumes.begin_filling(name).map_err(told)? else { continue };
             let view = images.layers.merged(&self.record.image.layers).map_err(|e| Failure::system(&e))?;
-            let (uids, gids) = (root::ranges(&host.uid_map), root::ranges(&host.gid_map));
+            let (uids, gids) = (root::ranges(&uids), root::ranges(&gids));
             match overlay::fill(view, uids, gids, &mount.target, &filling.data) {
                 Ok(()) => filling.finish().map_err(told)?,
                 Err(error) => {

@@ -37,6 +37,8 @@ pub enum Empowerment {
     None,
     /// Becomes uid and gid 0 of its user namespace, without further groups where setgroups works.
     Root,
+    /// The same, in the groups it is in.
+    RootInItsGroups,
     /// Its user namespace has no uid 0: makes all capabilities ambient.
     Ambient,
 }
@@ -229,9 +231,10 @@ impl Child<'_> {
             }
             match self.empowerment {
                 Empowerment::None => {}
-                Empowerment::Root if !become_root() => return BECOME_ROOT,
+                Empowerment::Root if !become_root(false) => return BECOME_ROOT,
+                Empowerment::RootInItsGroups if !become_root(true) => return BECOME_ROOT,
                 Empowerment::Ambient if !make_ambient() => return AMBIENT,
-                Empowerment::Root | Empowerment::Ambient => {}
+                Empowerment::Root | Empowerment::RootInItsGroups | Empowerment::Ambient => {}
             }
             let mut target = 0;
             for fd in self.placed {
@@ -260,11 +263,13 @@ impl Child<'_> {
 /// # Safety
 /// Raw system calls only: safe in a forked child of a process with threads, where glibc's own
 /// setresuid (which signals all threads) is not.
-unsafe fn become_root() -> bool {
+unsafe fn become_root(keep_groups: bool) -> bool {
     // SAFETY: plain numbers, and a null list of length 0.
     unsafe {
         // Refused where the map has a single id; then the groups stay (user_namespaces(7)).
-        libc::syscall(libc::SYS_setgroups, 0, ptr::null::<libc::gid_t>());
+        if !keep_groups {
+            libc::syscall(libc::SYS_setgroups, 0, ptr::null::<libc::gid_t>());
+        }
         libc::syscall(libc::SYS_setresgid, 0, 0, 0) == 0 && libc::syscall(libc::SYS_setresuid, 0, 0, 0) == 0
     }
 }

@@ -129,7 +129,7 @@ fn ranges(map: &str) -> Vec<MappedRange> {
     let line = |line: &str| {
         let mut numbers = line.split_whitespace().map(|number| number.parse().unwrap());
         let (inside, _, count) = (numbers.next().unwrap(), numbers.next(), numbers.next().unwrap());
-        MappedRange { inside, count }
+        MappedRange { inside, outside: inside, count }
     };
     text.lines().map(line).collect()
 }

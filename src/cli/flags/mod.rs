@@ -5,6 +5,7 @@
 //! files, is decided in [`ContainerFlags::into_spec`].
 
 pub mod environment;
+mod idmap;
 pub mod later;
 pub mod limits;
 mod mounts;
@@ -25,7 +26,7 @@ use super::ui::units::{go_int, ram_in_bytes};
 use crate::container::health::{HealthAction, HealthCheck};
 use crate::container::spec::{
     AttachStreams, Bytes, DeviceSpec, LogSpec, NamespaceMode, NetworkMode, OverlayChoice, RestartPolicy,
-    SecretSpec, Ulimit, UserNamespaceMode,
+    SecretSpec, Ulimit,
 };
 use crate::container::{ContainerName, ContainerSpec};
 use crate::engine::container::PullPolicy;
@@ -88,6 +89,9 @@ pub struct ContainerFlags {
     /// Add additional groups to join
     #[arg(long, value_name = "list")]
     pub group_add: Vec<String>,
+    /// GID map of the user namespace ([u|g][+]CONTAINER:[@]OUTSIDE[:COUNT])
+    #[arg(long, value_name = "list")]
+    pub gidmap: Vec<String>,
     /// Command to run to check health
     #[arg(long, value_name = "string")]
     pub health_cmd: Option<String>,
@@ -211,6 +215,15 @@ pub struct ContainerFlags {
     /// Allocate a pseudo-TTY
     #[arg(short = 't', long)]
     pub tty: bool,
+    /// Name in /etc/subgid whose ids the container is to have
+    #[arg(long, value_name = "string")]
+    pub subgidname: Option<String>,
+    /// Name in /etc/subuid whose ids the container is to have
+    #[arg(long, value_name = "string")]
+    pub subuidname: Option<String>,
+    /// UID map of the user namespace ([u|g][+]CONTAINER:[@]OUTSIDE[:COUNT])
+    #[arg(long, value_name = "list")]
+    pub uidmap: Vec<String>,
     /// Time zone in the container ("Area/City", or "local" for this machine's)
     #[arg(long, value_name = "string")]
     pub tz: Option<String>,
@@ -229,7 +242,7 @@ pub struct ContainerFlags {
     /// Username or UID (format: <name|uid>[:<group|gid>])
     #[arg(short = 'u', long, value_name = "string")]
     pub user: Option<String>,
-    /// User namespace to use (host|keep-id[:uid=UID,gid=GID])
+    /// User namespace to use (host|private|keep-id[:uid=,gid=,size=]|auto[:size=,uidmapping=,gidmapping=]|nomap|container:NAME)
     #[arg(long, value_name = "string")]
     pub userns: Option<String>,
     /// UTS namespace to use
@@ -377,7 +390,11 @@ impl ContainerFlags {
             pid: namespace("--pid", "PID", self.pid, true)?,
             uts: namespace("--uts", "UTS", self.uts, false)?,
             cgroup: namespace("--cgroupns", "CGROUP", self.cgroupns, false)?,
-            user_namespace: user_namespace(self.userns)?,
+            user_namespace: idmap::mode(
+                self.userns.as_deref(),
+                [&self.uidmap, &self.gidmap],
+                [self.subuidname.as_deref(), self.subgidname.as_deref()],
+            )?,
             stop_signal: self.stop_signal,
             stop_timeout: self.stop_timeout,
             run_limit: self.timeout.filter(|seconds| *seconds > 0),
@@ -511,33 +528,6 @@ fn ipc(text: Option<String>) -> Result<NamespaceMode> {
             Err(Failure::usage(format!("Error response from daemon: invalid IPC mode: {other}")))
         }
         _ => namespace("--ipc", "IPC", text, true),
-    }
-}
-
-fn user_namespace(text: Option<String>) -> Result<UserNamespaceMode> {
-    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(UserNamespaceMode::Default) };
-    let (mode, options) = text.split_once(':').unwrap_or((&text, ""));
-    match mode {
-        // The host's namespace as a rootless engine knows it: the user's own.
-        "host" if options.is_empty() => Ok(UserNamespaceMode::Default),
-        "keep-id" => {
-            let (mut uid, mut gid) = (None, None);
-            for option in options.split(',').filter(|option| !option.is_empty()) {
-                let bad = || Failure::usage(format!("--userns: invalid option {option:?} of keep-id"));
-                let (key, value) = option.split_once('=').ok_or_else(bad)?;
-                let id = value.parse().map_err(|_| bad())?;
-                match key {
-                    "uid" => uid = Some(id),
-                    "gid" => gid = Some(id),
-                    _ => return Err(bad()),
-                }
-            }
-            Ok(UserNamespaceMode::KeepId { uid, gid })
-        }
-        "auto" | "nomap" | "container" | "ns" => {
-            Err(later::not_yet("userns", "only host and keep-id are there yet"))
-        }
-        _ => Err(Failure::usage("--userns: invalid USER mode")),
     }
 }
 

@@ -7,7 +7,7 @@ use clap::{Args, Command, FromArgMatches};
 
 use super::*;
 use crate::cli::grammar::{Parsed, Place, parse};
-use crate::container::spec::{Asked, MountKind, MountSpec, Propagation};
+use crate::container::spec::{Asked, MountKind, MountSpec, Propagation, UserNamespaceMode};
 
 #[derive(Debug, clap::Args)]
 struct Probe {
@@ -88,7 +88,7 @@ fn simple_flags_become_fields() {
     assert_eq!([&wish.pid, &wish.uts, &wish.ipc, &wish.cgroup], [&host, &host, &host, &host]);
     assert_eq!(wish.ulimits, [Ulimit { name: "nofile".to_owned(), soft: 3, hard: 3 }]);
     assert_eq!(wish.overlay, Some(OverlayChoice::Full));
-    assert_eq!(wish.user_namespace, UserNamespaceMode::KeepId { uid: Some(5), gid: Some(6) });
+    assert_eq!(wish.user_namespace, UserNamespaceMode::KeepId { uid: Some(5), gid: Some(6), size: None });
     assert_eq!(wish.platform.map(|p| p.to_string()).as_deref(), Some("linux/arm64"));
     assert_eq!(wish.log.driver, "none");
     assert_eq!(wish.dns_search, ["."]);

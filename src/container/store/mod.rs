@@ -233,6 +233,15 @@ impl ContainerStore {
         }
     }
 
+    /// Nobody else gives ranges of ids to containers while it lives.
+    pub fn lock_ids(&self) -> Result<OfdLock, StoreError> {
+        self.make_directories()?;
+        let path = self.root.join("names/.ids");
+        let file =
+            File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+        file.and_then(|file| OfdLock::new(file, CHANGE)).map_err(io_error("locking", &path))
+    }
+
     fn lock_names(&self) -> Result<OfdLock, StoreError> {
         let path = self.root.join("names/.lock");
         open_lock(&path).and_then(|file| OfdLock::new(file, Byte(0))).map_err(io_error("locking", &path))

@@ -65,7 +65,7 @@ struct Listing {
 }
 
 impl Written {
-    /// Opens the upper of `container`. `uids` and `gids` are what U maps.
+    /// Opens the upper of `container`. `uids` and `gids` are the container's ids.
     pub fn open(
         container: &Path,
         view: MergedView,

@@ -34,7 +34,7 @@ impl Case {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&self.image).unwrap();
         let view = MergedView { index: Arc::new(index_of(&self.image).unwrap()), tars: vec![file] };
-        let ids = vec![MappedRange { inside: 0, count: 70000 }];
+        let ids = vec![MappedRange { inside: 0, outside: 0, count: 70000 }];
         let own = |outside: u32| IdMapping { inside: 0, outside, count: 1000 };
         // As if U were the whole machine.
         let owners = Owners {

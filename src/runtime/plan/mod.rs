@@ -1,9 +1,12 @@
 //! Decides, purely: record, image and facts of the machine become a `Launch`.
 
+mod idmap;
 pub mod secrets;
 #[cfg(test)]
 mod tests;
 mod tree;
+
+pub use idmap::{Maps, container_maps, identity, nested_maps};
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,7 +21,9 @@ use crate::container::spec::{
 use crate::container::{ContainerRecord, ContainerSpec};
 use crate::image::config::RunConfig;
 use crate::sys;
-use crate::sys::namespace::lookup;
+
+/// The group that stands for all that the caller is in (podman's).
+pub const KEEP_GROUPS: &str = "keep-groups";
 
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -118,6 +123,10 @@ pub fn check(spec: &ContainerSpec) -> Result<(), PlanError> {
     if spec.uts == NamespaceMode::Host && spec.hostname.is_some() {
         return Err(PlanError::Invalid("conflicting options: hostname and the UTS mode".to_owned()));
     }
+    if spec.groups.len() > 1 && spec.groups.iter().any(|group| group == KEEP_GROUPS) {
+        let text = "the '--group-add keep-groups' option is not allowed with any other --group-add options";
+        return Err(PlanError::Invalid(text.to_owned()));
+    }
     for limit in &spec.ulimits {
         rlimit(limit)?;
     }
@@ -171,7 +180,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Launch, PlanError> {
     let PlanInput { record, host, .. } = *input;
     let spec = &record.spec;
     check(spec)?;
-    let (uid_map, gid_map) = nested_maps(spec, host);
+    let (uid_map, gid_map) = nested_maps(spec, host)?;
     let namespaces = Namespaces {
         pid: choice(&spec.pid),
         network: input.network,
@@ -250,7 +259,8 @@ fn process(input: &PlanInput<'_>, hostname: &str, uid_map: &[IdMapping]) -> Resu
         cwd: absolute(workdir),
         make_cwd: true,
         user: user(spec, image, host),
-        groups: spec.groups.clone(),
+        groups: spec.groups.iter().filter(|group| *group != KEEP_GROUPS).cloned().collect(),
+        keep_groups: spec.groups.iter().any(|group| group == KEEP_GROUPS),
         terminal: spec.tty,
         capabilities: capability::sets(mask),
         no_new_privileges: spec.no_new_privileges,
@@ -331,12 +341,16 @@ fn hostname(record: &ContainerRecord, host: &HostFacts) -> String {
 
 /// With keep-id the caller, unless somebody else was asked for (as podman has it).
 fn user(spec: &ContainerSpec, image: &RunConfig, host: &HostFacts) -> String {
-    match (&spec.user, &spec.user_namespace) {
+    let mut mode = &spec.user_namespace;
+    while let UserNamespaceMode::Container { like: Some(like), .. } = mode {
+        mode = like;
+    }
+    match (&spec.user, mode) {
         (Some(user), _) => user.clone(),
-        (None, UserNamespaceMode::KeepId { uid, gid }) => {
-            format!("{}:{}", kept(*uid, &host.uid_map), kept(*gid, &host.gid_map))
+        (None, UserNamespaceMode::KeepId { uid, gid, .. }) => {
+            format!("{}:{}", idmap::kept(*uid, &host.uid_map), idmap::kept(*gid, &host.gid_map))
         }
-        (None, UserNamespaceMode::Default) => image.user.clone(),
+        (None, _) => image.user.clone(),
     }
 }
 
@@ -350,49 +364,6 @@ fn choice(mode: &NamespaceMode) -> NamespaceChoice {
 
 fn is_single(map: &[IdMapping]) -> bool {
     map.iter().map(|line| u64::from(line.count)).sum::<u64>() <= 1
-}
-
-/// The id that keep-id keeps: as asked, else the caller's on the host.
-fn kept(asked: Option<u32>, map: &[IdMapping]) -> u32 {
-    asked.or_else(|| lookup(map, 0)).unwrap_or(0)
-}
-
-/// Maps of the container's user namespace; outside as U numbers.
-pub fn nested_maps(spec: &ContainerSpec, host: &HostFacts) -> (Vec<IdMapping>, Vec<IdMapping>) {
-    match &spec.user_namespace {
-        UserNamespaceMode::Default => (identity(&host.uid_map), identity(&host.gid_map)),
-        UserNamespaceMode::KeepId { uid, gid } => (
-            keep_id(kept(*uid, &host.uid_map), &host.uid_map),
-            keep_id(kept(*gid, &host.gid_map), &host.gid_map),
-        ),
-    }
-}
-
-/// Every id of U under its own number.
-pub fn identity(map: &[IdMapping]) -> Vec<IdMapping> {
-    map.iter().map(|line| IdMapping { outside: line.inside, ..*line }).collect()
-}
-
-/// `id` inside is the caller (0 of U); the ids below and above it share the rest of U in order.
-fn keep_id(id: u32, map: &[IdMapping]) -> Vec<IdMapping> {
-    let others = map.iter().map(|line| line.count).sum::<u32>().saturating_sub(1);
-    let below = others.min(id);
-    let lines = [
-        IdMapping { inside: 0, outside: 1, count: below },
-        IdMapping { inside: id, outside: 0, count: 1 },
-        IdMapping { inside: id.saturating_add(1), outside: below + 1, count: others - below },
-    ];
-    lines.iter().flat_map(|line| split(*line, map)).collect()
-}
-
-/// Cuts a line where lines of the parent's map meet: the kernel takes none that crosses them.
-fn split(line: IdMapping, parent: &[IdMapping]) -> impl Iterator<Item = IdMapping> {
-    parent.iter().filter_map(move |upper| {
-        let first = line.outside.max(upper.inside);
-        let past = line.outside.saturating_add(line.count).min(upper.inside.saturating_add(upper.count));
-        let inside = line.inside + first.saturating_sub(line.outside);
-        (first < past).then(|| IdMapping { inside, outside: first, count: past - first })
-    })
 }
 
 /// What Docker allows (its opts.ValidateSysctl): only what belongs to a namespace.

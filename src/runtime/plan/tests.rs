@@ -162,8 +162,10 @@ fn working_directories_are_absolute_and_clean() {
 
 #[test]
 fn id_maps_never_cross_lines_of_the_parent() {
-    let keep =
-        |uid, gid| ContainerSpec { user_namespace: UserNamespaceMode::KeepId { uid, gid }, ..isolated() };
+    let keep = |uid, gid| ContainerSpec {
+        user_namespace: UserNamespaceMode::KeepId { uid, gid, size: None },
+        ..isolated()
+    };
     let maps =
         |host: &HostFacts, spec| planned_on(host, &image(), spec).map(|l| (l.uid_map, l.gid_map)).unwrap();
     let identity = vec![line(0, 0, 1), line(1, 1, 65_536)];
@@ -184,8 +186,10 @@ fn id_maps_never_cross_lines_of_the_parent() {
 fn keep_id_runs_as_the_caller_unless_told_otherwise() {
     let image = RunConfig { user: "daemon".to_owned(), ..image() };
     let user = |spec| planned_on(&many_ids(), &image, spec).unwrap().process.user;
-    let keep =
-        ContainerSpec { user_namespace: UserNamespaceMode::KeepId { uid: None, gid: None }, ..isolated() };
+    let keep = ContainerSpec {
+        user_namespace: UserNamespaceMode::KeepId { uid: None, gid: None, size: None },
+        ..isolated()
+    };
     assert_eq!(user(isolated()), "daemon");
     assert_eq!(user(keep.clone()), "1001:1002");
     assert_eq!(user(ContainerSpec { user: Some("0".to_owned()), ..keep }), "0");

@@ -160,7 +160,7 @@ impl Copier {
         raise_limit();
         rustix::process::umask(Mode::empty());
         let host = HostFacts::gather().map_err(|e| failed("looking at the machine", &e))?;
-        let (uids, gids) = nested_maps(&record.spec, &host);
+        let (uids, gids) = nested_maps(&record.spec, &host)?;
         Ok(Copier { root: Root::new(root), record, ids: Ids { uids, gids }, first })
     }
 
