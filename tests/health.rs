@@ -121,7 +121,9 @@ fn the_check_runs_as_the_containers_own_process_would() {
     // Its two streams come as they come.
     let mut lines: Vec<&str> = output.lines().into_iter().filter(|line| !line.is_empty()).collect();
     lines.sort();
-    assert_eq!(lines, ["/tmp", &id[..12], "blue"]);
+    let mut expected = ["/tmp", &id[..12], "blue"];
+    expected.sort();
+    assert_eq!(lines, expected);
 }
 
 #[test]
