@@ -124,7 +124,7 @@ def bench_start():
 def bench_run():
     args = ["run", "--rm", "--network", "none", "busybox", "true"]
     commands = {"coracle": coracle(*args), "podman": podman(*args), "the floor": [f"{STAGE}/floor", f"{HOME}/busybox", "/bin/true"]}
-    both("run --rm --network none true", commands, 15, 1 / 8)
+    both("run --rm --network none true", commands, 15, 1 / 10)
     args = ["run", "--rm", "--network", "host", "busybox", "true"]
     both("run --rm --network host true", {"coracle": coracle(*args), "podman": podman(*args)}, 11, 1 / 8)
 
@@ -132,7 +132,7 @@ def bench_run():
 def bench_exec():
     ours = quiet(coracle("run", "-d", "--network", "none", "busybox", "sleep", "600")).strip()
     theirs = quiet(podman("run", "-d", "--network", "none", "busybox", "sleep", "600")).strip()
-    both("exec true", {"coracle": coracle("exec", ours, "true"), "podman": podman("exec", theirs, "true")}, 15, 1 / 8)
+    both("exec true", {"coracle": coracle("exec", ours, "true"), "podman": podman("exec", theirs, "true")}, 15, 1 / 10)
     quiet(coracle("rm", "-f", ours))
     quiet(podman("rm", "-f", "-t", "0", theirs))
 
