@@ -1,6 +1,6 @@
 //! `--secret NAME[,type=mount|env,target=,uid=,gid=,mode=]` (podman's).
 
-use std::path::Path;
+use std::path::{Component, Path};
 
 use crate::container::spec::{SECRETS, SecretPlace, SecretSpec};
 
@@ -47,6 +47,9 @@ pub fn parse_secret(text: &str) -> Result<SecretSpec, String> {
         }
         _ => {
             let name = if target.is_empty() { source } else { target };
+            if Path::new(name).components().any(|part| part == Component::ParentDir) {
+                return Err(wrong(format!("target {name} invalid")));
+            }
             SecretPlace::Mount { target: Path::new(SECRETS).join(name), uid, gid, mode: mode.unwrap_or(MODE) }
         }
     };
@@ -81,6 +84,7 @@ mod tests {
             ("db,uid=-1", "UID -1 invalid"),
             ("db,type=env,mode=400", "cannot be set with secret type env"),
             ("db,nosuch=1", "option nosuch=1 invalid"),
+            ("db,target=../../etc/passwd", "target ../../etc/passwd invalid"),
             ("db,other", "option other invalid"),
         ] {
             let error = parse_secret(text).unwrap_err();
