@@ -64,7 +64,7 @@ impl Config {
     pub fn secrets(&self) -> PathBuf {
         self.root.join("secrets")
     }
-    /// Where `mount` mounts, a directory for each container and image.
+    /// Where `mount` mounts: a directory for each mount namespace, in it one for each container and image.
     pub fn mounted(&self) -> PathBuf {
         self.root.join("mounted")
     }

@@ -178,6 +178,16 @@ fn owners_in_a_mount_are_those_of_the_image() {
 }
 
 #[test]
+fn a_mount_stays_when_another_shell_unmounts_the_same() {
+    let c = Coracle::busybox();
+    let script = "P=$($C image mount busybox); $C unshare sh -c \"$C image mount busybox && $C image unmount busybox\"; \
+        [ -x $P/bin/busybox ] && $C image mount";
+    let output = within(&c, script).success();
+    let [inner, _, outer] = output.lines()[..] else { panic!("{output}") };
+    assert!(outer.contains("/mounted/") && !outer.contains(inner), "{output}");
+}
+
+#[test]
 fn images_are_mounted_read_only() {
     let c = Coracle::busybox();
     let script = "P=$($C image mount busybox); [ -x $P/bin/busybox ]; ! touch $P/x 2>/dev/null; $C image mount; \

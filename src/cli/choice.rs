@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use super::failure::{Failure, Result};
+use super::filter;
 use super::flags::environment::open_error;
 use crate::container::State;
 use crate::engine::container::ContainerView;
@@ -21,6 +22,31 @@ pub struct Choice<'a> {
     pub cidfiles: &'a [PathBuf],
     /// As those of `ps`: all containers that pass.
     pub filters: &'a [(String, String)],
+}
+
+/// The flags of the verbs that act on many containers. Those of `rm` have other letters, and `start` reads no
+/// cidfile.
+#[derive(Debug, clap::Args)]
+pub struct Selection {
+    /// Read the container's id from a file
+    #[arg(long, value_name = "string")]
+    cidfile: Vec<PathBuf>,
+    /// Act on the containers that pass a filter of ps
+    #[arg(short, long, value_name = "filter", value_parser = filter::parse)]
+    filter: Vec<(String, String)>,
+    /// Pass over containers that do not exist
+    #[arg(short, long)]
+    ignore: bool,
+    /// Act on the container created last
+    #[arg(short, long)]
+    latest: bool,
+}
+
+impl Selection {
+    pub fn among<'a>(&'a self, names: &'a [String], all: bool) -> Choice<'a> {
+        let Selection { cidfile, filter, ignore, latest } = self;
+        Choice { names, all, latest: *latest, ignore: *ignore, cidfiles: cidfile, filters: filter }
+    }
 }
 
 impl Choice<'_> {

@@ -1,10 +1,7 @@
 //! `kill`.
 
-use std::path::PathBuf;
-
-use super::choice::{Choice, is_running};
+use super::choice::{Selection, is_running};
 use super::failure::Result;
-use super::filter;
 use super::verb::{Context, Verb};
 use crate::engine::{Error, Kind};
 
@@ -13,18 +10,8 @@ pub struct Kill {
     /// Act on all running containers
     #[arg(short, long)]
     all: bool,
-    /// Read the container's id from a file
-    #[arg(long, value_name = "string")]
-    cidfile: Vec<PathBuf>,
-    /// Act on the containers that pass a filter of ps
-    #[arg(short, long, value_name = "filter", value_parser = filter::parse)]
-    filter: Vec<(String, String)>,
-    /// Pass over containers that do not exist
-    #[arg(short, long)]
-    ignore: bool,
-    /// Act on the container created last
-    #[arg(short, long)]
-    latest: bool,
+    #[command(flatten)]
+    selection: Selection,
     /// Signal to send to the container
     #[arg(short, long, value_name = "string")]
     signal: Option<String>,
@@ -41,14 +28,7 @@ impl Verb for Kill {
         let asked = self.signal.filter(|text| !text.is_empty());
         let signal = asked.as_deref().map_or(Ok(libc::SIGKILL), super::stop::signal_number)?;
         let engine = context.engine()?;
-        let choice = Choice {
-            names: &self.containers,
-            all: self.all,
-            latest: self.latest,
-            ignore: self.ignore,
-            cidfiles: &self.cidfile,
-            filters: &self.filter,
-        };
+        let choice = self.selection.among(&self.containers, self.all);
         choice.each(&engine, is_running, |name, view| {
             let id = &view.record.id;
             if !view.state.is_up() {

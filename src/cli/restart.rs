@@ -1,10 +1,7 @@
 //! `restart`.
 
-use std::path::PathBuf;
-
-use super::choice::{Choice, is_running};
+use super::choice::{Selection, is_running};
 use super::failure::Result;
-use super::filter;
 use super::stop::signal_number;
 use super::ui::units::go_int;
 use super::verb::{Context, Verb};
@@ -15,18 +12,8 @@ pub struct Restart {
     /// Act on all containers
     #[arg(short, long)]
     all: bool,
-    /// Read the container's id from a file
-    #[arg(long, value_name = "string")]
-    cidfile: Vec<PathBuf>,
-    /// Act on the containers that pass a filter of ps
-    #[arg(short, long, value_name = "filter", value_parser = filter::parse)]
-    filter: Vec<(String, String)>,
-    /// Pass over containers that do not exist
-    #[arg(short, long)]
-    ignore: bool,
-    /// Act on the container created last
-    #[arg(short, long)]
-    latest: bool,
+    #[command(flatten)]
+    selection: Selection,
     /// With --all: only those that run
     #[arg(long)]
     running: bool,
@@ -48,15 +35,8 @@ impl Verb for Restart {
     fn run(self, context: &Context) -> Result<u8> {
         let signal = self.signal.as_deref().map(signal_number).transpose()?;
         let engine = context.engine()?;
-        let (all, latest, running) = (self.all || self.running, self.latest, self.running);
-        let choice = Choice {
-            names: &self.containers,
-            all,
-            latest,
-            ignore: self.ignore,
-            cidfiles: &self.cidfile,
-            filters: &self.filter,
-        };
+        let (all, running) = (self.all || self.running, self.running);
+        let choice = self.selection.among(&self.containers, all);
         let fits = |state: &State| !running || is_running(state);
         choice.each(&engine, fits, |_, view| engine.restart(&view.record.id, signal, self.timeout))
     }

@@ -1,10 +1,7 @@
 //! `stop`.
 
-use std::path::PathBuf;
-
-use super::choice::{Choice, is_running};
+use super::choice::{Selection, is_running};
 use super::failure::{Failure, Result};
-use super::filter;
 use super::ui::units::go_int;
 use super::verb::{Context, Verb};
 
@@ -13,18 +10,8 @@ pub struct Stop {
     /// Act on all running containers
     #[arg(short, long)]
     all: bool,
-    /// Read the container's id from a file
-    #[arg(long, value_name = "string")]
-    cidfile: Vec<PathBuf>,
-    /// Act on the containers that pass a filter of ps
-    #[arg(short, long, value_name = "filter", value_parser = filter::parse)]
-    filter: Vec<(String, String)>,
-    /// Pass over containers that do not exist
-    #[arg(short, long)]
-    ignore: bool,
-    /// Act on the container created last
-    #[arg(short, long)]
-    latest: bool,
+    #[command(flatten)]
+    selection: Selection,
     /// Signal to send to the container
     #[arg(short, long, value_name = "string")]
     signal: Option<String>,
@@ -43,15 +30,7 @@ impl Verb for Stop {
     fn run(self, context: &Context) -> Result<u8> {
         let signal = self.signal.as_deref().map(signal_number).transpose()?;
         let engine = context.engine()?;
-        let (all, latest, ignore) = (self.all, self.latest, self.ignore);
-        let choice = Choice {
-            names: &self.containers,
-            all,
-            latest,
-            ignore,
-            cidfiles: &self.cidfile,
-            filters: &self.filter,
-        };
+        let choice = self.selection.among(&self.containers, self.all);
         choice.each(&engine, is_running, |_, view| engine.stop(&view.record.id, signal, self.timeout))
     }
 }

@@ -3,7 +3,7 @@
 use std::fs::DirBuilder;
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -35,18 +35,27 @@ fn failed(step: &'static str) -> impl Fn(io::Error) -> Error {
     move |error| Error::caused(Kind::System, step, error)
 }
 
+/// Below the directory of what is mounted: where this mount namespace has something mounted.
+fn own_place(id: &str) -> Result<PathBuf> {
+    let namespace = std::fs::metadata("/proc/self/ns/mnt").map_err(failed("reading the mounts"))?;
+    Ok(Path::new(&namespace.ino().to_string()).join(id))
+}
+
 impl Engine {
-    fn place(&self, id: &str) -> PathBuf {
-        self.config.mounted().join(id)
+    /// In a directory of this mount namespace's own: to remove a directory takes away what is mounted on it in
+    /// others (rmdir(2) since Linux 3.18).
+    fn place(&self, id: &str) -> Result<PathBuf> {
+        Ok(self.config.mounted().join(own_place(id)?))
     }
 
     fn is_mounted_here(&self, id: &str) -> Result<bool> {
         let here = mount::points_below(&self.config.mounted()).map_err(failed("reading the mounts"))?;
-        Ok(here.iter().any(|point| point.file_name().is_some_and(|name| name == id)))
+        let own = own_place(id)?;
+        Ok(here.iter().any(|point| point.ends_with(&own)))
     }
 
     fn mount_at_place(&self, id: &str, what: What) -> Result<PathBuf> {
-        let place = self.place(id);
+        let place = self.place(id)?;
         let tree = mounting::tree(&self.config, what)?;
         let made = DirBuilder::new().mode(0o700).recursive(true).create(&place);
         made.and_then(|()| mount::attach(tree.as_fd(), &place)).map_err(failed("mounting"))?;
@@ -58,7 +67,7 @@ impl Engine {
         if !self.is_mounted_here(id)? {
             return Ok(false);
         }
-        let place = self.place(id);
+        let place = self.place(id)?;
         let flags = if force { UnmountFlags::DETACH } else { UnmountFlags::empty() };
         match rustix::mount::unmount(&place, flags) {
             Err(Errno::BUSY) => {
@@ -67,8 +76,9 @@ impl Engine {
             }
             unmounted => {
                 unmounted.map_err(|e| failed("unmounting")(e.into()))?;
-                // Another shell may have something mounted there: then it stays.
-                let _ = std::fs::remove_dir(&place);
+                for empty in place.ancestors().take(2) {
+                    let _ = std::fs::remove_dir(empty);
+                }
                 Ok(true)
             }
         }
@@ -91,7 +101,7 @@ impl Engine {
                 };
             }
             if self.is_mounted_here(id.as_str())? {
-                return Ok(self.place(id.as_str()));
+                return self.place(id.as_str());
             }
             let Some(change) = self.stopped(id)? else {
                 // It has started just now.
@@ -135,7 +145,7 @@ impl Engine {
             let running = self.running_root(&view);
             let path = match running {
                 Some(path) => path,
-                None if self.is_mounted_here(&id)? => self.place(&id),
+                None if self.is_mounted_here(&id)? => self.place(&id)?,
                 None => continue,
             };
             mounted.push(Mounted { id, names: vec![view.record.name.to_string()], path });
@@ -146,7 +156,7 @@ impl Engine {
     pub fn mount_image(&self, image: &Image) -> Result<PathBuf> {
         let id = image.id.hex();
         match self.is_mounted_here(&id)? {
-            true => Ok(self.place(&id)),
+            true => self.place(&id),
             false => self.mount_at_place(&id, What::Image(image.id)),
         }
     }
@@ -162,7 +172,7 @@ impl Engine {
             let id = image.id.hex().to_string();
             if self.is_mounted_here(&id)? {
                 let names = image.names.iter().map(|name| name.familiar()).collect();
-                mounted.push(Mounted { path: self.place(&id), id, names });
+                mounted.push(Mounted { path: self.place(&id)?, id, names });
             }
         }
         Ok(mounted)

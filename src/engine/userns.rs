@@ -31,6 +31,9 @@ impl Engine {
         if *mode == UserNamespaceMode::Default {
             return Ok(None);
         }
+        if matches!(mode, UserNamespaceMode::Container { .. } | UserNamespaceMode::Auto { .. }) {
+            lock = Some(self.containers.lock_ids()?);
+        }
         if let UserNamespaceMode::Container { name, like } = mode {
             let other = self.find(name)?.record;
             *name = other.id.to_string();
@@ -41,7 +44,6 @@ impl Engine {
         if let UserNamespaceMode::Auto { size, given, .. } = mode
             && ranges.note.is_none()
         {
-            lock = Some(self.containers.lock_ids()?);
             let size = size.unwrap_or_else(|| self.users_of(image));
             let ids =
                 |map: &[crate::sys::namespace::IdMapping]| map.iter().map(|line| line.count).sum::<u32>();
@@ -63,12 +65,16 @@ impl Engine {
         Ok(lock)
     }
 
-    /// The ranges that containers have.
+    /// The ranges that containers have; those of one range name it more than once.
     fn given_ranges(&self) -> Result<Vec<(u32, u32)>> {
-        let range = |mode: &UserNamespaceMode| match mode {
-            UserNamespaceMode::Auto { given, .. } => *given,
-            _ => None,
-        };
+        /// With one's map its range is had too, and after it has gone.
+        fn range(mode: &UserNamespaceMode) -> Option<(u32, u32)> {
+            match mode {
+                UserNamespaceMode::Auto { given, .. } => *given,
+                UserNamespaceMode::Container { like, .. } => range(like.as_deref()?),
+                _ => None,
+            }
+        }
         let views = self.list()?;
         Ok(views.iter().filter_map(|view| range(&view.record.spec.user_namespace)).collect())
     }

@@ -159,7 +159,7 @@ impl ContainerStore {
             let _lock = lock.map_err(io_error("locking", &unnamed))?;
             fs::rename(&unnamed, &alive).map_err(io_error("locking", &alive))?;
             record.name = self.claim_name(&record)?;
-            write_secrets(&partial, secrets)?;
+            write_secrets(&partial, secrets, !record.spec.auto_remove)?;
             write_record(&partial, &record)?;
             let place = self.directory(&record.id);
             fs::rename(&partial, &place).map_err(io_error("making", &place))
@@ -677,7 +677,7 @@ fn encode(record: &ContainerRecord) -> Vec<u8> {
 }
 
 /// Into a directory that nobody looks into yet.
-fn write_secrets(directory: &Path, secrets: &[Vec<u8>]) -> Result<(), StoreError> {
+fn write_secrets(directory: &Path, secrets: &[Vec<u8>], synced: bool) -> Result<(), StoreError> {
     if secrets.is_empty() {
         return Ok(());
     }
@@ -687,7 +687,9 @@ fn write_secrets(directory: &Path, secrets: &[Vec<u8>]) -> Result<(), StoreError
         for (n, value) in secrets.iter().enumerate() {
             let mut file = open_new(&path.join(n.to_string()))?;
             io::Write::write_all(&mut file, value)?;
-            file.sync_data()?;
+            if synced {
+                file.sync_data()?;
+            }
         }
         Ok(())
     };
