@@ -17,6 +17,7 @@ pub mod overlay; // the root file system: FUSE overlay, kernel overlayfs on top 
 pub mod runtime; // namespaces, mounts, capabilities, seccomp, init, exec
 // records
 pub mod container; // what a container is: spec, record, state, names, on disk
+pub mod identity; // emulated users: who processes are where the kernel knows a single id
 pub mod image; // reference, manifest, config, store; registry and archives inside
 pub mod layer; // tar blob + index; never unpacked
 pub mod secret; // values that containers get to see and nobody else is shown

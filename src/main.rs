@@ -15,6 +15,7 @@ fn main() -> ExitCode {
         stage if stage == supervisor::mounting::STAGE.as_bytes() => supervisor::mounting::main(),
         stage if stage == runtime::init::STAGE.as_bytes() => runtime::init::main(),
         stage if stage == runtime::exec::STAGE.as_bytes() => runtime::exec::main(),
+        stage if stage == runtime::emulation::STAGE.as_bytes() => runtime::emulation::main(),
         stage if stage == runtime::borrow::STAGE.as_bytes() => runtime::borrow::main(),
         _ => coracle::cli::main(),
     }

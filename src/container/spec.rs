@@ -342,6 +342,13 @@ pub enum UserNamespaceMode {
     },
     /// All ids but the caller's own.
     NoMap,
+    /// The caller's id alone, as root.
+    Single,
+    /// The same, and other users all the same (see `identity`): what `Default` is where there is a single id.
+    Emulated {
+        /// The stat family is left alone.
+        hides_owners: bool,
+    },
     /// The map that another container has; found out when this one is created.
     Container { name: String, like: Option<Box<UserNamespaceMode>> },
     /// As said (`--uidmap`, `--gidmap`, `--subuidname`, `--subgidname`); an empty list is the map of `Default`.

@@ -596,6 +596,9 @@ fn userns_mode(mode: &UserNamespaceMode) -> String {
         UserNamespaceMode::Host => "host".to_owned(),
         UserNamespaceMode::Private | UserNamespaceMode::Map { .. } => "private".to_owned(),
         UserNamespaceMode::NoMap => "nomap".to_owned(),
+        UserNamespaceMode::Single => "single".to_owned(),
+        UserNamespaceMode::Emulated { hides_owners: false } => "emulated".to_owned(),
+        UserNamespaceMode::Emulated { hides_owners: true } => "emulated:owners=hidden".to_owned(),
         UserNamespaceMode::Container { name, .. } => format!("container:{name}"),
         UserNamespaceMode::KeepId { uid, gid, size } => {
             let options = [option("uid", uid), option("gid", gid), option("size", size)];

@@ -12,6 +12,7 @@ use fuser::{FileAttr, FileType, INodeNo};
 use rustix::io::{Errno, ReadWriteFlags};
 
 use super::MappedRange;
+use crate::identity::files::ON_DISK;
 use crate::layer::index::{Entry, Extent, Mtime};
 use crate::layer::store::MergedView;
 use crate::layer::{EntryId, FileKind, Index};
@@ -239,9 +240,9 @@ pub fn is_served(name: &[u8]) -> bool {
     name == b"security.capability" || (name.starts_with(b"user.") && !is_private(name))
 }
 
-/// Names that overlayfs keeps for itself (mount option `userxattr`).
+/// Names that overlayfs keeps for itself (mount option `userxattr`), and ours.
 pub fn is_private(name: &[u8]) -> bool {
-    name.starts_with(b"user.overlay.")
+    name.starts_with(b"user.overlay.") || name.starts_with(ON_DISK)
 }
 
 /// A capability of revision 3 names the root id of the namespace that built the image, which means

@@ -25,6 +25,7 @@ mod full;
 mod image;
 mod kernel;
 mod lower;
+mod records;
 mod session;
 mod throwaway;
 mod unpacked;
@@ -38,6 +39,7 @@ use std::sync::Arc;
 use rustix::io::Errno;
 
 use crate::container::spec::OverlayChoice;
+use crate::identity::Table;
 use crate::layer::store::MergedView;
 
 use full::FullFs;
@@ -69,6 +71,9 @@ pub struct Plan {
     /// The container's directory; `upper/` and `work/` and sidecars lie in it.
     pub container: PathBuf,
     pub choice: OverlayChoice,
+    /// Who the container's processes are, and where the owners of its files are to be told, where its users
+    /// are emulated; in mode Full only, which is the first choice then.
+    pub users: Option<Arc<Table>>,
     /// The container's ids; an owner that it has none for is shown as its root.
     pub uids: Vec<MappedRange>,
     pub gids: Vec<MappedRange>,
@@ -167,10 +172,10 @@ impl Rootfs {
 /// Mounts the root at `target` (an empty directory in the caller's mount namespace). The server thread
 /// runs in this process; the process must never touch `target` itself afterwards.
 pub fn mount(plan: Plan, target: &Path) -> Result<Rootfs, OverlayError> {
-    let Plan { view, container, choice, uids, gids, unpacked_cache, volatile } = plan;
+    let Plan { view, container, choice, users, uids, gids, unpacked_cache, volatile } = plan;
     let lower = Arc::new(Lower::new(view, uids, gids));
     let upper = Upper::open(&container, &lower)?;
-    let site = Site { container, upper, lower, cache: unpacked_cache, volatile, target };
+    let site = Site { container, upper, lower, users, cache: unpacked_cache, volatile, target };
     match choice {
         OverlayChoice::Auto => site.best(),
         OverlayChoice::Hybrid => site.hybrid().map_err(|e| e.unusable(Mode::Hybrid)).map(plain),
@@ -200,6 +205,7 @@ struct Site<'a> {
     container: PathBuf,
     lower: Arc<Lower>,
     upper: Upper,
+    users: Option<Arc<Table>>,
     cache: PathBuf,
     volatile: bool,
     target: &'a Path,
@@ -207,6 +213,12 @@ struct Site<'a> {
 
 impl Site<'_> {
     fn best(self) -> Result<Rootfs, OverlayError> {
+        if self.users.is_some() {
+            return match self.full() {
+                Err(error) if error.is_refusal() => Site { users: None, ..self }.best(),
+                mounted => mounted.map(plain),
+            };
+        }
         let hybrid = match self.hybrid() {
             Ok(mount) => return Ok(plain(mount)),
             Err(error) if error.is_refusal() => error.reason(),
@@ -233,7 +245,7 @@ impl Site<'_> {
     fn full(&self) -> Result<Mount, OverlayError> {
         let fail = |source| OverlayError::Upper { path: self.container.clone(), source };
         let upper = self.upper.reopen().map_err(fail)?;
-        let filesystem = FullFs::new(self.lower.clone(), upper).map_err(fail)?;
+        let filesystem = FullFs::new(self.lower.clone(), upper, self.users.clone()).map_err(fail)?;
         Ok(Mount::Full { _session: Session::mount(filesystem, self.target, Access::ReadWrite)? })
     }
 

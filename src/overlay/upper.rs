@@ -5,6 +5,7 @@
 //!                      ours read the same: a character device 0:0 hides a name, the attribute
 //!                      user.overlay.opaque=y hides what lies below a directory
 //! <container>/work/    overlayfs's scratch; ours keeps unfinished copies in it
+//! <container>/owners   whom files belong to where users are emulated (see `records`)
 //! <container>/marks    "files" where the file system has no user xattrs or lets nobody make whiteouts
 //!                      (NFS, some FUSE): then .wh.NAME hides a name and .wh..wh..opq a directory's lower
 //!                      part, as in an image layer. Only ours can write such an upper.
@@ -76,6 +77,10 @@ impl Upper {
 
     pub fn directory(&self) -> &OwnedFd {
         &self.directory
+    }
+
+    pub fn container(&self) -> &OwnedFd {
+        &self.container
     }
 
     pub fn work(&self) -> &OwnedFd {

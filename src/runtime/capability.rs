@@ -65,6 +65,11 @@ const DEFAULT: [&str; 14] = [
     "AUDIT_WRITE",
 ];
 
+/// Numbers of linux/capability.h, as bits.
+pub(super) const CHOWN: u64 = 1;
+pub(super) const SETGID: u64 = 1 << 6;
+pub(super) const SETUID: u64 = 1 << 7;
+pub(super) const MKNOD: u64 = 1 << 27;
 pub(super) const SYS_ADMIN: u64 = 1 << 21;
 
 /// The bit of a capability, named in any case with or without `CAP_`.

@@ -1,5 +1,6 @@
 //! What the supervisor and a stage say to each other over the socket on descriptor 3: first the paper
-//! (length, JSON) downwards; then upwards perhaps a descriptor, and perhaps why it went wrong. The
+//! (length, JSON) downwards; then upwards perhaps a descriptor, perhaps a filter's listener with the
+//! identity of the process under it, and perhaps why it went wrong. The
 //! socket closes by itself when the command is executed: that is the success.
 
 use std::io::{self, Read, Write};
@@ -9,6 +10,7 @@ use std::os::unix::net::UnixStream;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::identity::Credentials;
 use crate::sys::socket;
 
 /// The side on which a failure lies; decides the exit status.
@@ -60,6 +62,7 @@ pub(super) fn reason(error: &io::Error) -> String {
 
 const DESCRIPTOR: u8 = b'D';
 const FAILURE: u8 = b'F';
+const LISTENER: u8 = b'L';
 /// More than the kernel takes as arguments and environment (ARG_MAX) with mounts and filter on top.
 const LONGEST: u32 = 64 << 20;
 
@@ -93,6 +96,20 @@ pub(super) fn send_descriptor(to: &UnixStream, opened: BorrowedFd<'_>) -> io::Re
     Ok(())
 }
 
+/// Sends up where system calls are to be answered, and who this process is.
+pub(super) fn send_listener(
+    mut to: &UnixStream,
+    listener: BorrowedFd<'_>,
+    identity: &Credentials,
+) -> io::Result<()> {
+    let mut bytes = vec![0; 4];
+    serde_json::to_writer(&mut bytes, identity)?;
+    let length = (bytes.len() - 4) as u32;
+    bytes[..4].copy_from_slice(&length.to_le_bytes());
+    socket::send_with_fd(to.as_fd(), &[LISTENER], listener)?;
+    to.write_all(&bytes)
+}
+
 /// Tells why it failed. Nobody is left to hear it if this fails.
 pub(super) fn send_failure(mut to: &UnixStream, failure: &Failure) {
     let mut bytes = vec![FAILURE, 0, 0, 0, 0];
@@ -103,18 +120,27 @@ pub(super) fn send_failure(mut to: &UnixStream, failure: &Failure) {
     }
 }
 
-/// Listens until the command runs (`Ok`, with the descriptor if one was sent) or has failed.
-pub(super) fn await_start(mut from: &UnixStream) -> Result<Option<OwnedFd>, Failure> {
+/// Listens until the command runs (`Ok`, with the descriptor if one was sent) or has failed. `attend` is
+/// given the listener of the filter that the process is under, and its identity: it waits for answers.
+pub(super) fn await_start(
+    mut from: &UnixStream,
+    attend: impl Fn(OwnedFd, Credentials) -> io::Result<()>,
+) -> Result<Option<OwnedFd>, Failure> {
     let lost = |error: io::Error| Failure::system("hearing from the container's first process", error);
     let mut opened = None;
     loop {
         let mut kind = [0u8];
         let (received, descriptor) = socket::receive_with_fd(from.as_fd(), &mut kind).map_err(lost)?;
-        opened = opened.or(descriptor);
-        match (received, kind[0]) {
-            (0, _) => return Ok(opened),
-            (_, DESCRIPTOR) => {}
-            (_, FAILURE) => {
+        match (received, kind[0], descriptor) {
+            (0, ..) => return Ok(opened),
+            (_, DESCRIPTOR, descriptor) => opened = opened.or(descriptor),
+            (_, LISTENER, Some(listener)) => {
+                let bytes = receive_bytes(&mut from).map_err(lost)?;
+                let identity = serde_json::from_slice(&bytes).map_err(|e| lost(e.into()))?;
+                attend(listener, identity)
+                    .map_err(|e| Failure::system("handing over to the emulator of users", e))?;
+            }
+            (_, FAILURE, _) => {
                 let bytes = receive_bytes(&mut from).map_err(lost)?;
                 return Err(serde_json::from_slice(&bytes).map_err(|e| lost(e.into()))?);
             }
@@ -134,7 +160,7 @@ mod tests {
         assert_eq!(receive_paper::<Vec<String>>(&below).unwrap()[0].len(), 10_000);
         let failure = Failure::new(Fault::NotExecutable, "exec").verbatim().with_hint("hint");
         send_failure(&below, &failure);
-        assert_eq!(await_start(&above).unwrap_err(), failure);
+        assert_eq!(await_start(&above, |_, _| Ok(())).unwrap_err(), failure);
     }
 
     #[test]
@@ -143,7 +169,7 @@ mod tests {
         let null = std::fs::File::open("/dev/null").unwrap();
         send_descriptor(&below, null.as_fd()).unwrap();
         drop(below);
-        assert!(await_start(&above).unwrap().is_some());
+        assert!(await_start(&above, |_, _| Ok(())).unwrap().is_some());
     }
 
     #[test]
@@ -152,7 +178,7 @@ mod tests {
             let (above, mut below) = UnixStream::pair().unwrap();
             below.write_all(said).unwrap();
             drop(below);
-            assert_eq!(await_start(&above).unwrap_err().fault, Fault::System, "{said:?}");
+            assert_eq!(await_start(&above, |_, _| Ok(())).unwrap_err().fault, Fault::System, "{said:?}");
         }
     }
 

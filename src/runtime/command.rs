@@ -13,10 +13,12 @@ use rustix::fs::{Access, AtFlags, CWD};
 use rustix::process::{Gid, Uid};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
-use super::channel::{Failure, Fault, reason};
+use super::channel::{self, Failure, Fault, reason};
 use super::launch::Process;
 use super::user::{self, Identity};
 use super::{capability, mounts, reaper};
+use crate::identity::Credentials;
+use crate::identity::table::ID_LIMIT;
 use crate::sys;
 
 /// SECCOMP_FILTER_FLAG_SPEC_ALLOW: no penalty on speculation for the filtered (as runc; CVE-2018-3639 is
@@ -29,7 +31,9 @@ pub(super) fn run(process: Process, reaper: bool, status: &UnixStream) -> Result
     let identity = identity(&process)?;
     set_limits(&process)?;
     let entered = enter_directory(&process.cwd);
-    lend_streams(&identity);
+    if process.users.is_none() {
+        lend_streams(&identity);
+    }
     assume(&process, &identity)?;
     // Root of the container may be locked out where the user is not (a home on NFS).
     if entered.is_err() {
@@ -41,6 +45,7 @@ pub(super) fn run(process: Process, reaper: bool, status: &UnixStream) -> Result
     }
     let program = find_program(&process.argv[0], &env)?;
     sys::process::reset_signals();
+    emulate_users(&process, &identity, status)?;
     confine(&process)?;
     if reaper {
         reaper::split()?;
@@ -154,8 +159,11 @@ fn assume(process: &Process, identity: &Identity) -> Result<(), Failure> {
         }
     }
     rustix::thread::set_keep_capabilities(true).map_err(failed("unable to set keep caps"))?;
-    set_ids(process, identity)?;
-    let effective = if identity.uid == 0 { wanted.effective } else { wanted.ambient };
+    if process.users.is_none() {
+        set_ids(process, identity)?;
+    }
+    let is_root = identity.uid == 0 || process.users.is_some();
+    let effective = if is_root { wanted.effective } else { wanted.ambient };
     let set = |mask: u64| CapabilitySet::from_bits_retain(mask);
     let held = rustix::thread::capabilities(None).map_err(failed("unable to read capabilities"))?;
     let sets = CapabilitySets {
@@ -245,6 +253,30 @@ fn check_program(path: &Path) -> io::Result<()> {
         return Err(rustix::io::Errno::ISDIR.into());
     }
     Ok(rustix::fs::accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS)?)
+}
+
+/// Lets the emulator answer for who this process is, and waits until it does. Within a container that has
+/// emulated users itself there is an emulator already, and no second one (seccomp(2), EBUSY).
+fn emulate_users(process: &Process, identity: &Identity, status: &UnixStream) -> Result<(), Failure> {
+    let Some(program) = &process.users else { return Ok(()) };
+    if let Some(id) = [identity.uid, identity.gid].iter().chain(&identity.groups).find(|id| **id >= ID_LIMIT)
+    {
+        let text = format!("unable to setup user: id {id} is larger than {}", ID_LIMIT - 1);
+        return Err(Failure::new(Fault::Wish, text));
+    }
+    let listener = match sys::notify::load_with_listener(program, ALLOW_SPECULATION) {
+        Err(error) if error.raw_os_error() == Some(libc::EBUSY) => return Ok(()),
+        other => other.map_err(|e| Failure::system("loading the filter of emulated users", e))?,
+    };
+    let mut groups = identity.groups.clone();
+    groups.sort_unstable();
+    let who = Credentials::new(identity.uid, identity.gid, groups);
+    channel::send_listener(status, listener.as_fd(), &who)
+        .map_err(|e| Failure::system("sending the filter's listener", e))?;
+    drop(listener);
+    // The first call that waits for its answer.
+    let _ = rustix::process::getuid();
+    Ok(())
 }
 
 fn confine(process: &Process) -> Result<(), Failure> {

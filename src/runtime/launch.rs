@@ -89,6 +89,9 @@ pub struct Process {
     /// Classic BPF program for seccomp, `None` when unconfined.
     #[serde(with = "packed_program")]
     pub seccomp: Option<Vec<BpfInstruction>>,
+    /// The filter of emulated users, whose calls the emulator answers; the kernel's ids stay root's then.
+    #[serde(with = "packed_program", default)]
+    pub users: Option<Vec<BpfInstruction>>,
     pub rlimits: Vec<Rlimit>,
     pub oom_score_adj: Option<i32>,
     pub umask: u32,

@@ -10,6 +10,7 @@ pub mod cgroup;
 mod channel;
 mod command;
 mod console;
+pub mod emulation;
 pub mod exec;
 mod executable;
 mod given;

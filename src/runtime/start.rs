@@ -9,6 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use super::channel::{self, Failure, Fault, reason};
+use super::emulation::Emulator;
 use super::launch::{Borrow, Launch, MountOp, NamespaceChoice, Namespaces, Process};
 use super::{executable, userns};
 use crate::container::spec::Propagation;
@@ -115,10 +116,18 @@ pub(super) struct ExecPaper<P> {
 
 /// Starts a container on the root file system mounted at `rootfs` in the caller's mount namespace.
 /// Called in the supervisor: inside U, in a mount namespace of U's. Safe with other threads running.
-pub fn launch(launch: &Launch, rootfs: &Path, joins: Joins, stdio: Stdio) -> Result<Started, LaunchError> {
+///
+/// `users` answers the calls of a launch with emulated users.
+pub fn launch(
+    launch: &Launch,
+    rootfs: &Path,
+    joins: Joins,
+    stdio: Stdio,
+    users: Option<&Emulator>,
+) -> Result<Started, LaunchError> {
     let window = window(&stdio);
     let paper = InitPaper { launch, window };
-    start_init(launch, rootfs, joins, stdio, &paper).map_err(|failure| Deed::Create.error(failure))
+    start_init(launch, rootfs, joins, stdio, users, &paper).map_err(|failure| Deed::Create.error(failure))
 }
 
 fn start_init(
@@ -126,6 +135,7 @@ fn start_init(
     rootfs: &Path,
     joins: Joins,
     stdio: Stdio,
+    users: Option<&Emulator>,
     paper: &InitPaper<&Launch>,
 ) -> Result<Started, Failure> {
     let root =
@@ -170,7 +180,7 @@ fn start_init(
     )?;
     userns::write_map_files(pending.pid(), &launch.uid_map, &launch.gid_map, launch.allow_setgroups)
         .map_err(|e| Failure::system("writing the id maps of the container", e))?;
-    finish(pending, ours, theirs, paper)
+    finish(pending, ours, theirs, users, paper)
 }
 
 /// Sends a process to where the mount is, and gets it from there.
@@ -203,7 +213,7 @@ fn borrow(what: Borrow, joins: &Joins) -> Result<OwnedFd, Failure> {
     )?;
     let (_, pidfd) = pending.proceed().map_err(spawn_failure)?;
     drop(theirs);
-    let heard = channel::await_start(&ours);
+    let heard = channel::await_start(&ours, |_, _| Ok(()));
     reap(&pidfd);
     heard?.ok_or_else(|| Failure::new(Fault::System, "the container to join has ended"))
 }
@@ -221,8 +231,9 @@ pub fn exec(
     container: &Launch,
     process: &Process,
     stdio: Stdio,
+    users: Option<&Emulator>,
 ) -> Result<Started, LaunchError> {
-    start_exec(init, container, process, stdio).map_err(|failure| Deed::Exec.error(failure))
+    start_exec(init, container, process, stdio, users).map_err(|failure| Deed::Exec.error(failure))
 }
 
 fn start_exec(
@@ -230,6 +241,7 @@ fn start_exec(
     container: &Launch,
     process: &Process,
     stdio: Stdio,
+    users: Option<&Emulator>,
 ) -> Result<Started, Failure> {
     // What belongs to another container's user namespace, and the pid namespace, which takes effect for
     // children only, is entered from here, where U's power reaches; the rest by the child.
@@ -255,7 +267,7 @@ fn start_exec(
             empowerment: empowerment(container),
         },
     )?;
-    finish(pending, ours, theirs, &paper)
+    finish(pending, ours, theirs, users, &paper)
 }
 
 /// Lets the process go, hands it the paper and waits for its command to run.
@@ -263,6 +275,7 @@ fn finish(
     pending: Pending,
     ours: UnixStream,
     theirs: UnixStream,
+    users: Option<&Emulator>,
     paper: &impl serde::Serialize,
 ) -> Result<Started, Failure> {
     let (pid, pidfd) = pending.proceed().map_err(spawn_failure)?;
@@ -270,7 +283,10 @@ fn finish(
     drop(theirs);
     // A stage that dies early closes its end; what it said before is heard below.
     let sent = channel::send_paper(&ours, paper);
-    let heard = channel::await_start(&ours);
+    let heard = channel::await_start(&ours, |listener, identity| match users {
+        Some(emulator) => emulator.attach(pidfd.as_fd(), pid, listener.as_fd(), identity),
+        None => Err(io::ErrorKind::Unsupported.into()),
+    });
     match (heard, sent) {
         (Ok(console), Ok(())) => Ok(Started { pid, pidfd, console }),
         (heard, sent) => {

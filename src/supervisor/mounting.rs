@@ -135,7 +135,7 @@ fn make(paper: &Paper) -> Result<Served, Failure> {
             let lock = lock.map_err(|e| failed("locking the container", &e))?.ok_or_else(|| {
                 Failure::new(FailureKind::Conflict, format!("container {id} is mounted elsewhere"))
             })?;
-            let (rootfs, target) = root::mount(config, &images, &record, &host)?;
+            let (rootfs, target, _) = root::mount(config, &images, &record, &host)?;
             (rootfs, target, Some(lock))
         }
         What::Image(id) => {

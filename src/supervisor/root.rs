@@ -4,29 +4,32 @@ use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use rustix::mount::{MountPropagationFlags, mount_change};
 
 use super::protocol::{Failure, FailureKind};
 use crate::config::Config;
 use crate::container::ContainerRecord;
-use crate::container::spec::OverlayChoice;
+use crate::container::spec::{OverlayChoice, UserNamespaceMode};
+use crate::identity::Table;
 use crate::image::ImageStore;
-use crate::overlay::{self, MappedRange, Rootfs};
+use crate::overlay::{self, MappedRange, Mode, Rootfs};
 use crate::runtime::HostFacts;
 use crate::runtime::launch::IdMapping;
-use crate::runtime::plan::nested_maps;
+use crate::runtime::plan::{emulates_users, nested_maps};
 use crate::sys;
 use crate::sys::namespace;
 
 /// Moves this process, which must have a single thread, into a mount namespace of its own and mounts the
-/// root there; also says where, for others: this process must not touch it (module `overlay`).
+/// root there; also says where, for others: this process must not touch it (module `overlay`). With the
+/// owners of its files, where they are emulated.
 pub fn mount(
     config: &Config,
     images: &ImageStore,
     record: &ContainerRecord,
     host: &HostFacts,
-) -> Result<(Rootfs, PathBuf), Failure> {
+) -> Result<(Rootfs, PathBuf, Option<Arc<Table>>), Failure> {
     isolate(config)?;
     let directory = config.container(record.id.as_str());
     let target = directory.join("rootfs");
@@ -35,17 +38,39 @@ pub fn mount(
         _ => {}
     }
     let (uids, gids) = nested_maps(&record.spec, host)?;
+    let choice = overlay_choice(config, record)?;
+    let users = match emulates_users(&record.spec, host) {
+        Some(_) => own_users(record, choice)?,
+        None => None,
+    };
     let plan = overlay::Plan {
         view: images.layers.merged(&record.image.layers).map_err(|e| Failure::system(&e))?,
         container: directory,
-        choice: overlay_choice(config, record)?,
+        choice,
+        users: users.clone(),
         uids: ranges(&uids),
         gids: ranges(&gids),
         unpacked_cache: config.unpacked(),
         volatile: record.spec.auto_remove,
     };
     let root = overlay::mount(plan, &target).map_err(|e| Failure::system(&e))?;
-    Ok((root, target))
+    let users = users.filter(|_| root.mode() == Mode::Full);
+    Ok((root, target, users))
+}
+
+/// The owners of emulated users lie in the file system that we serve ourselves.
+fn own_users(record: &ContainerRecord, choice: OverlayChoice) -> Result<Option<Arc<Table>>, Failure> {
+    if matches!(choice, OverlayChoice::Hybrid | OverlayChoice::Unpacked) {
+        return match record.spec.user_namespace {
+            UserNamespaceMode::Emulated { .. } => Err(Failure::new(
+                FailureKind::Invalid,
+                "--userns=emulated needs --storage-opt overlay=full: owners are kept by our own file system",
+            )),
+            _ => Ok(None),
+        };
+    }
+    let table = Table::create().map_err(|e| failed("making the table of users", e))?;
+    Ok(Some(Arc::new(table)))
 }
 
 /// Moves this process, which must have a single thread, into a mount namespace of its own.

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::connection::Connection;
@@ -21,12 +22,14 @@ use crate::container::health::{Health, HealthCheck};
 use crate::container::spec::{ExecSpec, MountKind, NetworkMode};
 use crate::container::store::{self, ALIVE, CHANGE, ContainerStore, PAUSED, Withdrawn};
 use crate::container::{ContainerRecord, Exit, StateFile};
+use crate::identity::Table;
 use crate::image::config::RunConfig;
 use crate::image::{Image, ImageStore};
 use crate::logs;
 use crate::overlay;
+use crate::runtime::emulation::{Emulator, Powers};
 use crate::runtime::launch::NamespaceChoice;
-use crate::runtime::plan::nested_maps;
+use crate::runtime::plan::{emulates_users, nested_maps};
 use crate::runtime::{
     self, ContainerFiles, ExecRequest, HostFacts, Launch, LaunchError, PlanError, PlanInput,
 };
@@ -82,6 +85,8 @@ struct Ground {
     /// Mode and note of the root.
     overlay: (String, Option<String>),
     checks: Option<CheckPlan>,
+    /// Who is who, where users are emulated.
+    users: Option<Arc<Table>>,
 }
 
 /// A container that runs.
@@ -91,6 +96,7 @@ struct Running {
     init: OwnedFd,
     facts: StateFile,
     throwaways: Vec<overlay::Throwaway>,
+    users: Option<Emulator>,
 }
 
 /// The runtime, for the first process and for `exec`.
@@ -102,6 +108,7 @@ struct Container<'s> {
     init: OwnedFd,
     facts: StateFile,
     throwaways: Vec<overlay::Throwaway>,
+    users: Option<Emulator>,
 }
 
 impl Machine for Container<'_> {
@@ -115,14 +122,17 @@ impl Machine for Container<'_> {
             privileged: spec.privileged,
         };
         let process = runtime::plan_exec(&self.launch, &self.ground.host, request)?;
-        Ok(runtime::start::exec(self.init.as_fd(), &self.launch, &process, stdio)?)
+        Ok(runtime::start::exec(self.init.as_fd(), &self.launch, &process, stdio, self.users.as_ref())?)
     }
 
     fn start(&mut self, restarts: u32) -> Result<Run, Failure> {
         // Each run has its own.
         self.throwaways.clear();
-        let Running { run, launch, init, facts, throwaways } = self.stage.start(&self.ground, restarts)?;
+        self.users = None;
+        let Running { run, launch, init, facts, throwaways, users } =
+            self.stage.start(&self.ground, restarts)?;
         (self.launch, self.init, self.facts, self.throwaways) = (launch, init, facts, throwaways);
+        self.users = users;
         self.stage.reporter.began();
         Ok(run)
     }
@@ -252,12 +262,12 @@ impl Stage {
     /// Mounts the root, in a mount namespace of our own.
     fn prepare(&self, images: &ImageStore, image: Image) -> Result<(Ground, overlay::Rootfs), Failure> {
         let host = HostFacts::gather().map_err(failed("looking at the machine"))?;
-        let (rootfs, target) = root::mount(&self.paper.config, images, &self.record, &host)?;
+        let (rootfs, target, users) = root::mount(&self.paper.config, images, &self.record, &host)?;
         self.fill_volumes(images, &host)?;
         let overlay = (rootfs.mode().to_string(), rootfs.note().map(str::to_owned));
         let image = image.config.config;
         let checks = self.checks(&image);
-        Ok((Ground { host, image, target, overlay, checks }, rootfs))
+        Ok((Ground { host, image, target, overlay, checks, users }, rootfs))
     }
 
     fn checks(&self, image: &RunConfig) -> Option<CheckPlan> {
@@ -292,8 +302,10 @@ impl Stage {
             },
             secrets: &secrets,
             volumes: &self.paper.config.volumes(),
+            users: ground.users.as_ref().and_then(|_| emulates_users(spec, &ground.host)),
             network,
         })?;
+        let users = ground.users.as_ref().map(|table| self.emulate(table, &launch)).transpose()?;
         let throwaways = self.mount_throwaways()?;
         let wanted = Wanted {
             stdin: spec.stdin_open,
@@ -303,7 +315,7 @@ impl Stage {
         };
         let log = self.open_log(&ground.image)?;
         let (stdio, ends) = wanted.open().map_err(failed("making the streams"))?;
-        let started = runtime::launch(&launch, &ground.target, joins, stdio)?;
+        let started = runtime::launch(&launch, &ground.target, joins, stdio, users.as_ref())?;
         // Kept for `exec`, which has no use for them.
         launch.secrets = Vec::new();
         let shown = self.show_running(ground, started.pid, restarts).map_err(failed("writing the state"));
@@ -321,7 +333,12 @@ impl Stage {
             }
         };
         let main = Session::new(started, ends, wanted).map_err(failed("taking the streams"))?;
-        Ok(Running { run: Run { main, log, health }, launch, init, facts, throwaways })
+        Ok(Running { run: Run { main, log, health }, launch, init, facts, throwaways, users })
+    }
+
+    fn emulate(&self, table: &Table, launch: &Launch) -> Result<Emulator, Failure> {
+        let powers = Powers::of(launch.process.capabilities.bounding);
+        Emulator::start(table, powers).map_err(failed("starting the emulator of users"))
     }
 
     fn show_running(
@@ -557,8 +574,8 @@ impl Stage {
         };
         let result = (|| {
             let Serving { listener, signals } = serving;
-            let Running { run, launch, init, facts, throwaways } = running;
-            let machine = Container { stage: &self, ground, launch, init, facts, throwaways };
+            let Running { run, launch, init, facts, throwaways, users } = running;
+            let machine = Container { stage: &self, ground, launch, init, facts, throwaways, users };
             let restarts = Restarts::new(spec.restart);
             let mut server = Server::new(listener, signals, machine, run, settings, restarts, starter)?;
             let exit = loop {
@@ -580,6 +597,7 @@ impl Stage {
             };
             server.close();
             server.machine.throwaways.clear();
+            server.machine.users = None;
             let state = StateFile {
                 exit: Some(exit.clone()),
                 restarts: server.restarts.count(),

@@ -1,9 +1,11 @@
-//! Read-only maps of whole files.
+//! Maps: of whole files, read-only, and of words that processes share.
 
 use std::fs::File;
 use std::io;
 use std::ops::Deref;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
+use std::sync::atomic::AtomicU64;
 
 use rustix::mm::{MapFlags, ProtFlags};
 
@@ -57,9 +59,82 @@ impl Drop for Map {
     }
 }
 
+/// Words in memory that other processes map too: a file without a name, of which only the pages that
+/// were written take memory.
+pub struct SharedWords {
+    start: NonNull<AtomicU64>,
+    count: usize,
+    file: OwnedFd,
+}
+
+// SAFETY: all access goes through atomics; the address is owned by the value and valid until its drop.
+unsafe impl Send for SharedWords {}
+// SAFETY: as above.
+unsafe impl Sync for SharedWords {}
+
+impl SharedWords {
+    /// New ones, all zero. Their size is sealed, so that no process can take them away from another.
+    pub fn create(count: usize) -> io::Result<SharedWords> {
+        use rustix::fs::{MemfdFlags, SealFlags};
+        let file = rustix::fs::memfd_create(c"words", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+        rustix::fs::ftruncate(&file, (count * size_of::<AtomicU64>()) as u64)?;
+        rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
+        SharedWords::map(file, count)
+    }
+
+    /// Those behind a descriptor that another process made.
+    pub fn open(file: OwnedFd) -> io::Result<SharedWords> {
+        let count = rustix::fs::fstat(&file)?.st_size as usize / size_of::<AtomicU64>();
+        SharedWords::map(file, count)
+    }
+
+    fn map(file: OwnedFd, count: usize) -> io::Result<SharedWords> {
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        let flags = MapFlags::SHARED | MapFlags::NORESERVE;
+        // SAFETY: a new mapping at an address of the kernel's choice touches no memory in use. The file's
+        // size is sealed, so that every word of it stays there.
+        let start = unsafe {
+            rustix::mm::mmap(std::ptr::null_mut(), count * size_of::<AtomicU64>(), access, flags, &file, 0)?
+        };
+        let start = NonNull::new(start.cast()).expect("mmap without MAP_FIXED never returns page 0");
+        Ok(SharedWords { start, count, file })
+    }
+}
+
+impl AsFd for SharedWords {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+impl Deref for SharedWords {
+    type Target = [AtomicU64];
+    fn deref(&self) -> &[AtomicU64] {
+        // SAFETY: `start` is valid for `count` words until drop, and atomics may be shared.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.count) }
+    }
+}
+
+impl Drop for SharedWords {
+    fn drop(&mut self) {
+        // SAFETY: the mapping was made by `map` with this length, and no slice of it outlives `self`.
+        let _ =
+            unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), self.count * size_of::<AtomicU64>()) };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_are_shared_by_descriptor() {
+        use std::sync::atomic::Ordering::SeqCst;
+        let ours = SharedWords::create(1 << 20).unwrap();
+        let theirs = SharedWords::open(ours.as_fd().try_clone_to_owned().unwrap()).unwrap();
+        ours[1 << 19].store(7, SeqCst);
+        assert_eq!((theirs[1 << 19].load(SeqCst), theirs.len()), (7, 1 << 20));
+    }
 
     #[test]
     fn a_map_shows_the_file_and_outlives_its_name() {

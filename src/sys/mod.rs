@@ -8,6 +8,7 @@ pub mod memory; // what the allocator keeps
 pub mod mmap; // read-only maps of files
 pub mod mount; // the mount API that rustix lacks
 pub mod namespace; // unshare, setns, id maps
+pub mod notify; // answering system calls of other processes
 pub mod process; // clone3, execveat, pidfds, prctl, capabilities
 pub mod seccomp; // loading filters
 pub mod signal; // masks, signalfd, names and numbers

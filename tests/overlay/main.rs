@@ -102,6 +102,7 @@ impl Home {
             view: self.store.merged(&self.chain).unwrap(),
             container: self.path(container),
             choice,
+            users: None,
             uids: ranges("/proc/self/uid_map"),
             gids: ranges("/proc/self/gid_map"),
             unpacked_cache: self.directory.path().join("unpacked"),

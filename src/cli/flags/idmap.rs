@@ -41,6 +41,12 @@ fn by_word(text: &str) -> Result<UserNamespaceMode> {
         "host" if options.is_empty() => Ok(UserNamespaceMode::Host),
         "private" if options.is_empty() => Ok(UserNamespaceMode::Private),
         "nomap" if options.is_empty() => Ok(UserNamespaceMode::NoMap),
+        "single" if options.is_empty() => Ok(UserNamespaceMode::Single),
+        "emulated" => match options {
+            "" | "owners=shown" => Ok(UserNamespaceMode::Emulated { hides_owners: false }),
+            "owners=hidden" => Ok(UserNamespaceMode::Emulated { hides_owners: true }),
+            option => Err(bad(option)),
+        },
         "container" if !options.is_empty() => {
             Ok(UserNamespaceMode::Container { name: options.to_owned(), like: None })
         }

@@ -16,6 +16,7 @@ use super::super::copy;
 use super::super::upper::{self, Marks, OPAQUE, OPAQUE_FILE, WHITEOUT_PREFIX, open_directory, remove_tree};
 use super::place::Name;
 use super::tree::{Directory, Ino, ROOT, Slot, Tree};
+use super::users::named;
 use crate::layer::{EntryId, FileKind};
 
 /// What to make under a new name.
@@ -32,6 +33,8 @@ pub enum New<'a> {
 pub struct Owner {
     pub uid: u32,
     pub gid: u32,
+    /// The process, where users are emulated.
+    pub pid: u32,
 }
 
 /// New attributes; what is `None` stays.
@@ -76,6 +79,9 @@ impl Tree {
         rustix::fs::mkdirat(&work, &*temporary, Mode::RWXU)?;
         let made = open_directory(&work, &temporary).map_err(io::Error::from).and_then(|directory| {
             copy::attributes(&directory, &lower, id)?;
+            if let Some(users) = &mut self.users {
+                users.record_copy(&named(directory, b"."), &lower, id)?;
+            }
             Ok(())
         });
         let target = self.open_directory(parent)?;
@@ -104,7 +110,16 @@ impl Tree {
         let kind = self.kind(ino)?;
         let temporary = self.temporary();
         let work = self.work()?;
-        if let Err(error) = copy::make(&lower, inode, &work, &temporary, size) {
+        let is_device = matches!(kind, FileType::CharDevice | FileType::BlockDevice);
+        let made = match self.users.is_some() && is_device {
+            true => self.copy_node(inode, &work, &temporary),
+            false => copy::make(&lower, inode, &work, &temporary, size),
+        };
+        let recorded = made.and_then(|()| match &mut self.users {
+            Some(users) => Ok(users.record_copy(&named(work.try_clone()?, &temporary), &lower, inode)?),
+            None => Ok(()),
+        });
+        if let Err(error) = recorded {
             discard(&work, &temporary);
             return Err(errno(error));
         }
@@ -161,6 +176,7 @@ impl Tree {
         let gid = if inherits { above.st_gid } else { owner.gid };
         let ours = rustix::process::geteuid().as_raw() == owner.uid
             && (inherits || rustix::process::getegid().as_raw() == gid);
+        let maker = self.users.as_ref().map(|users| users.maker(owner.pid));
         let owner = (!ours).then_some((owner.uid, gid));
         let is_directory = matches!(new, New::Directory);
         let mode = if is_directory && inherits { mode | 0o2000 } else { mode };
@@ -184,6 +200,9 @@ impl Tree {
         self.put(parent, &name, ino)?;
         if let Some(file) = file {
             self.keep_open(ino, file);
+        }
+        if let (Some(place), Some(users), Some(maker)) = (self.place(ino)?, &mut self.users, maker) {
+            users.record_new(ino, &place, maker, parent, inherits)?;
         }
         self.attr(ino)
     }

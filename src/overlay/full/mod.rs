@@ -18,6 +18,7 @@ mod change;
 mod descriptors;
 pub mod place;
 mod tree;
+mod users;
 
 use std::ffi::OsStr;
 use std::io;
@@ -38,8 +39,10 @@ use rustix::fs::{FallocateFlags, SeekFrom, Timespec, XattrFlags};
 use super::image::{CACHING, FOR_EVER, absent, reply_xattr, request, seek};
 use super::lower::{self, Lower};
 use super::upper::Upper;
+use crate::identity::{Table, files};
 use change::{Attributes, New, Owner};
 use tree::Tree;
+use users::Users;
 
 /// Prefix of what is unfinished in the work directory; overlayfs uses other names there.
 const TEMPORARY: &str = "coracle.";
@@ -59,15 +62,22 @@ fn errno(error: rustix::io::Errno) -> Errno {
 }
 
 impl FullFs {
-    pub fn new(lower: Arc<Lower>, upper: Upper) -> io::Result<FullFs> {
+    /// With `table` the users of its files are emulated.
+    pub fn new(lower: Arc<Lower>, upper: Upper, table: Option<Arc<Table>>) -> io::Result<FullFs> {
         change::clear_work(upper.work())?;
-        let tree = Tree::new(lower.clone(), upper)?;
+        let users = table.map(|table| Users::new(table, &upper)).transpose()?;
+        let tree = Tree::new(lower.clone(), upper, users)?;
         Ok(FullFs { lower, tree: Mutex::new(tree) })
     }
 
     fn tree(&self) -> MutexGuard<'_, Tree> {
         // A change that panicked half-way leaves the disk as a crash would; the next one goes on.
         self.tree.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Whether an attribute that anybody may read is one that only emulated users can have set.
+    fn keeps(&self, name: &[u8]) -> bool {
+        name.starts_with(b"security.") && name != b"security.capability" && self.tree().users.is_some()
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Tree) -> rustix::io::Result<T>) -> Answer<T> {
@@ -83,7 +93,7 @@ impl FullFs {
         mode: u32,
         new: New<'_>,
     ) -> Answer<FileAttr> {
-        let owner = Owner { uid: request.uid(), gid: request.gid() };
+        let owner = Owner { uid: request.uid(), gid: request.gid(), pid: request.pid() };
         self.with(|tree| {
             let attr = tree.make(parent.0, name.as_bytes(), mode, owner, new)?;
             tree.looked_up(attr.ino.0);
@@ -496,6 +506,9 @@ impl Filesystem for FullFs {
             return reply.error(Errno::EOPNOTSUPP);
         }
         let flags = XattrFlags::from_bits_retain(flags as u32);
+        if name.starts_with(files::PRIVATE) {
+            return reply_empty(self.with(|tree| emulated(tree, ino.0, name, value, flags)), reply);
+        }
         let set = self.with(|tree| {
             tree.copy_up(ino.0, None)?;
             tree.place(ino.0)?.ok_or(rustix::io::Errno::STALE)?.set_xattr(name, value, flags)
@@ -508,7 +521,9 @@ impl Filesystem for FullFs {
         if lower::is_private(name) {
             return reply.error(Errno::ENODATA);
         }
+        let kept = name.strip_prefix(files::XATTR).or(self.keeps(name).then_some(name));
         let value = self.with(|tree| match tree.place(ino.0)? {
+            _ if let Some(name) = kept => tree.kept_xattr(ino.0, name),
             Some(place) => place.xattr(name),
             None => {
                 let id = self.lower.entry_of(ino.0).ok_or(rustix::io::Errno::STALE)?;
@@ -525,7 +540,10 @@ impl Filesystem for FullFs {
         let names = self.with(|tree| match tree.place(ino.0)? {
             Some(place) => {
                 let names = place.xattr_names()?;
-                let shown = names.split_inclusive(|byte| *byte == 0).filter(|name| !lower::is_private(name));
+                let shown = names.split_inclusive(|byte| *byte == 0).filter_map(|name| {
+                    let kept = name.strip_prefix(files::KEPT_XATTR);
+                    kept.or((!lower::is_private(name)).then_some(name))
+                });
                 Ok(shown.flatten().copied().collect())
             }
             None => {
@@ -543,6 +561,9 @@ impl Filesystem for FullFs {
         let name = name.as_bytes();
         if lower::is_private(name) {
             return reply.error(Errno::ENODATA);
+        }
+        if let Some(name) = name.strip_prefix(files::XATTR) {
+            return reply_empty(self.with(|tree| tree.remove_kept_xattr(ino.0, name)), reply);
         }
         let removed = self.with(|tree| {
             // Nothing to remove is no reason to copy up.
@@ -607,6 +628,24 @@ impl Filesystem for FullFs {
             Ok(length) => reply.written(length),
             Err(error) => reply.error(error),
         }
+    }
+}
+
+/// What the emulator of users asks for. The kernel lets nobody else set such attributes.
+fn emulated(
+    tree: &mut Tree,
+    ino: u64,
+    name: &[u8],
+    value: &[u8],
+    flags: XattrFlags,
+) -> rustix::io::Result<()> {
+    if let Some(name) = name.strip_prefix(files::XATTR) {
+        return tree.keep_xattr(ino, name, value, flags);
+    }
+    match name {
+        name if name == files::SET_OWNER.as_bytes() => tree.give(ino, value),
+        name if name == files::MAKE_NODE.as_bytes() => tree.make_node(ino, value),
+        _ => Err(rustix::io::Errno::OPNOTSUPP),
     }
 }
 

@@ -20,6 +20,8 @@ use super::super::lower::{self, Lower};
 use super::super::upper::{self, Marks, OPAQUE, OPAQUE_FILE, Upper, WHITEOUT_PREFIX};
 use super::descriptors::Descriptors;
 use super::place::{Name, Place};
+use super::users::Users;
+use crate::identity::files::Device;
 use crate::layer::index::Mtime;
 use crate::layer::{EntryId, FileKind};
 
@@ -40,6 +42,8 @@ pub struct Node {
     /// Keeps an object without a name.
     held: Option<Arc<OwnedFd>>,
     pub directory: Option<Directory>,
+    /// What an empty file stands for, where users are emulated.
+    pub device: Option<Device>,
     /// Device and inode, if the file had several names when it was read.
     several: Option<(u64, u64)>,
 }
@@ -74,6 +78,7 @@ impl Directory {
 pub struct Tree {
     pub lower: Arc<Lower>,
     pub upper: Upper,
+    pub users: Option<Users>,
     nodes: HashMap<Ino, Node>,
     several: HashMap<(u64, u64), Ino>,
     /// The kernel's references to entries of the image; zero pages until used.
@@ -86,7 +91,7 @@ pub struct Tree {
 }
 
 impl Tree {
-    pub fn new(lower: Arc<Lower>, upper: Upper) -> Result<Tree> {
+    pub fn new(lower: Arc<Lower>, upper: Upper, users: Option<Users>) -> Result<Tree> {
         let root =
             upper.directory().try_clone().map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))?;
         let node = Node {
@@ -95,8 +100,13 @@ impl Tree {
             lookups: 1,
             held: Some(Arc::new(root)),
             directory: Some(Directory::unread(Some(EntryId::ROOT))),
+            device: None,
             several: None,
         };
+        if let Some(users) = &users {
+            let root = Place::Held(node.held.clone().expect("made above"));
+            users.adopt(ROOT, &root, &root.stat()?, &lower, Some(EntryId::ROOT));
+        }
         let entries = lower.index().len();
         Ok(Tree {
             nodes: HashMap::from([(ROOT, node)]),
@@ -108,6 +118,7 @@ impl Tree {
             temporary: 0,
             lower,
             upper,
+            users,
         })
     }
 
@@ -238,6 +249,7 @@ impl Tree {
                 None => self.take_ino(),
             };
             self.add_node(ino, kind, Some((parent, name.clone())), Some(Directory::unread(merged)));
+            self.adopt_owner(ino, file, name, stat, merged)?;
             return Ok(ino);
         }
         let several = (stat.st_nlink > 1).then_some((stat.st_dev, stat.st_ino));
@@ -249,7 +261,34 @@ impl Tree {
         let ino = self.take_ino();
         self.add_node(ino, kind, Some((parent, name.clone())), None);
         self.remember_several(ino, several);
+        let below = below.and_then(|below| self.lower.index().lookup(below, name));
+        self.adopt_owner(ino, file, name, stat, below)?;
         Ok(ino)
+    }
+
+    fn adopt_owner(
+        &mut self,
+        ino: Ino,
+        directory: &OwnedFd,
+        name: &Name,
+        stat: &Stat,
+        below: Option<EntryId>,
+    ) -> Result<()> {
+        let Some(users) = &self.users else { return Ok(()) };
+        let directory = directory.try_clone().map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))?;
+        let place = Place::Named { directory: Arc::new(directory), name: name.clone() };
+        if let Some(device) = users.adopt(ino, &place, stat, &self.lower, below) {
+            self.turn_into(ino, device);
+        }
+        Ok(())
+    }
+
+    /// An empty file stands for a device.
+    pub fn turn_into(&mut self, ino: Ino, device: Device) {
+        if let Some(node) = self.nodes.get_mut(&ino) {
+            node.kind = if device.is_block { FileType::BlockDevice } else { FileType::CharDevice };
+            node.device = Some(device);
+        }
     }
 
     fn is_opaque(&self, parent: &OwnedFd, name: &Name) -> Result<bool> {
@@ -286,6 +325,7 @@ impl Tree {
             lookups: 0,
             held: None,
             directory,
+            device: None,
             several: None,
         };
         self.nodes.insert(ino, node);
@@ -460,9 +500,20 @@ impl Tree {
 
     pub fn attr(&mut self, ino: Ino) -> Result<FileAttr> {
         if let Some(place) = self.place(ino)? {
-            return attr_of(ino, &place.stat()?);
+            let attr = attr_of(ino, &place.stat()?)?;
+            let Some(Device { major, minor, .. }) = self.nodes.get(&ino).and_then(|node| node.device) else {
+                return Ok(attr);
+            };
+            return Ok(FileAttr {
+                kind: self.kind(ino)?,
+                rdev: lower::device_number((major, minor)),
+                ..attr
+            });
         }
         let id = self.lower.entry_of(ino).ok_or(Errno::STALE)?;
+        if let Some(users) = &self.users {
+            users.show_lower(ino, &self.lower, id);
+        }
         let mut attr = self.lower.attr(id);
         let changed = self.nodes.len() > 1 || !self.gone.is_empty();
         if attr.kind != FileType::Directory && changed {

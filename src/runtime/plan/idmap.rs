@@ -27,6 +27,7 @@ pub fn container_maps(
         UserNamespaceMode::Default | UserNamespaceMode::Host | UserNamespaceMode::Private => {
             Ok((identity(uids), identity(gids)))
         }
+        UserNamespaceMode::Single | UserNamespaceMode::Emulated { .. } => Ok((single(uids), single(gids))),
         UserNamespaceMode::KeepId { uid, gid, size } => {
             Ok((keep_id(kept(*uid, uids), *size, uids), keep_id(kept(*gid, gids), *size, gids)))
         }
@@ -62,6 +63,11 @@ fn too_few(mode: &str, note: Option<&str>) -> PlanError {
 /// Every id of U under its own number.
 pub fn identity(map: &[IdMapping]) -> Vec<IdMapping> {
     map.iter().map(|line| IdMapping { outside: line.inside, ..*line }).collect()
+}
+
+/// The caller's own id, as root.
+fn single(map: &[IdMapping]) -> Vec<IdMapping> {
+    split(IdMapping { inside: 0, outside: 0, count: 1 }, map).collect()
 }
 
 fn total(map: &[IdMapping]) -> u32 {

@@ -12,6 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::capability;
+use super::emulation::{self, Owners};
 use super::launch::{IdMapping, Launch, NamespaceChoice, Namespaces, Process, Rlimit};
 use super::seccomp;
 
@@ -56,6 +57,8 @@ pub struct PlanInput<'a> {
     pub secrets: &'a [Vec<u8>],
     /// Where volumes lie.
     pub volumes: &'a Path,
+    /// The container has emulated users, who see this much.
+    pub users: Option<Owners>,
     /// The network namespace that was decided for `record.spec.network`.
     pub network: NamespaceChoice,
 }
@@ -175,6 +178,26 @@ fn kernel_version(release: &str) -> (u32, u32) {
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
+/// Whether a container is to have emulated users (see `identity`): by its mode, or because there is a
+/// single id. It takes "go on" as an answer to a system call, Linux 5.5.
+pub fn emulates_users(spec: &ContainerSpec, host: &HostFacts) -> Option<Owners> {
+    let mut mode = &spec.user_namespace;
+    while let UserNamespaceMode::Container { like: Some(like), .. } = mode {
+        mode = like;
+    }
+    let owners = match mode {
+        UserNamespaceMode::Emulated { hides_owners: true } => Owners::Hidden,
+        UserNamespaceMode::Emulated { hides_owners: false } => Owners::Shown,
+        UserNamespaceMode::Default | UserNamespaceMode::Host | UserNamespaceMode::Private
+            if is_single(&host.uid_map) =>
+        {
+            Owners::Shown
+        }
+        _ => return None,
+    };
+    (host.kernel >= (5, 5)).then_some(owners)
+}
+
 /// Decides a whole container.
 pub fn plan(input: &PlanInput<'_>) -> Result<Launch, PlanError> {
     let PlanInput { record, host, .. } = *input;
@@ -265,7 +288,12 @@ fn process(input: &PlanInput<'_>, hostname: &str, uid_map: &[IdMapping]) -> Resu
         capabilities: capability::sets(mask),
         no_new_privileges: spec.no_new_privileges,
         seccomp: seccomp_program(spec, mask, host)?,
-        rlimits: rlimits(spec, host)?,
+        users: input
+            .users
+            .map(emulation::program)
+            .transpose()
+            .map_err(|e| PlanError::Invalid(e.to_string()))?,
+        rlimits: rlimits(input)?,
         oom_score_adj: oom_score_adj(spec, host)?,
         umask: spec.umask.unwrap_or(DEFAULT_UMASK),
         single_id_note: host.single_id_note.clone().filter(|_| is_single(uid_map)),
@@ -451,7 +479,8 @@ fn rlimit(limit: &Ulimit) -> Result<Rlimit, PlanError> {
     Ok(Rlimit { resource, soft: soft_limit, hard: hard_limit })
 }
 
-fn rlimits(spec: &ContainerSpec, host: &HostFacts) -> Result<Vec<Rlimit>, PlanError> {
+fn rlimits(input: &PlanInput<'_>) -> Result<Vec<Rlimit>, PlanError> {
+    let PlanInput { record, host, .. } = *input;
     let checked = |wish: &Ulimit| {
         let limit = rlimit(wish)?;
         let own = host.hard_limits.get(limit.resource as usize).copied().unwrap_or(u64::MAX);
@@ -465,7 +494,9 @@ fn rlimits(spec: &ContainerSpec, host: &HostFacts) -> Result<Vec<Rlimit>, PlanEr
         }
         Ok(limit)
     };
-    spec.ulimits.iter().map(checked).collect()
+    // That of file locks, which no kernel enforces, carries the identity of an emulated user.
+    let is_free = |wish: &&Ulimit| input.users.is_none() || wish.name != "locks";
+    record.spec.ulimits.iter().filter(is_free).map(checked).collect()
 }
 
 fn oom_score_adj(spec: &ContainerSpec, host: &HostFacts) -> Result<Option<i32>, PlanError> {

@@ -61,7 +61,7 @@ fn planned_on(host: &HostFacts, image: &RunConfig, spec: ContainerSpec) -> Resul
     };
     let volumes = Path::new("/store/volumes");
     let secrets = &[b"one".to_vec(), b"two".to_vec()];
-    plan(&PlanInput { record: &record, image, host, files, secrets, volumes, network })
+    plan(&PlanInput { record: &record, image, host, files, secrets, volumes, users: None, network })
 }
 
 fn planned(spec: ContainerSpec) -> Launch {

@@ -44,7 +44,7 @@ type ConditionKey = (u8, u8, u64, u64);
 
 impl Architecture {
     /// AUDIT_ARCH_* (linux/audit.h).
-    fn audit(self) -> u32 {
+    pub fn audit(self) -> u32 {
         match self {
             Architecture::X86_64 | Architecture::X32 => 0xC000_003E,
             Architecture::X86 => 0x4000_0003,
@@ -53,7 +53,8 @@ impl Architecture {
         }
     }
 
-    fn calls(self) -> &'static [(&'static str, u32)] {
+    /// Its calls and their numbers, sorted by name.
+    pub fn calls(self) -> &'static [(&'static str, u32)] {
         match self {
             Architecture::X86_64 => syscalls::X86_64,
             Architecture::X86 => syscalls::X86,

@@ -13,7 +13,8 @@ mod syscalls;
 use super::launch::BpfInstruction;
 use crate::container::spec::SeccompChoice;
 
-pub use profile::ProfileError;
+pub use filter::generate;
+pub use profile::{Action, Architecture, Comparison, Condition, ProfileError, Rule, Rules, native};
 
 /// The program for a container with these capabilities (bit mask of the bounding set) on a kernel of
 /// this version; `None` when unconfined.

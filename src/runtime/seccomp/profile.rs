@@ -90,7 +90,8 @@ pub enum ProfileError {
 /// Go's name of this machine's architecture, as profiles write it.
 const MACHINE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
 
-fn native() -> Vec<Architecture> {
+/// The ABIs of this machine, its own first.
+pub fn native() -> Vec<Architecture> {
     match MACHINE {
         "arm64" => vec![Architecture::Aarch64, Architecture::Arm],
         _ => vec![Architecture::X86_64, Architecture::X86, Architecture::X32],

@@ -79,7 +79,7 @@ fn mount_for_another(paper: &Paper, stream: &UnixStream, archive: OwnedFd) -> Re
     let record = record(paper)?;
     let host = HostFacts::gather().map_err(system("looking at the machine"))?;
     let images = ImageStore::open(&paper.config);
-    let (rootfs, target) = root::mount(&paper.config, &images, &record, &host)?;
+    let (rootfs, target, _) = root::mount(&paper.config, &images, &record, &host)?;
     let paper = Paper {
         config: paper.config.clone(),
         id: paper.id.clone(),
