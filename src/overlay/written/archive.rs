@@ -9,6 +9,7 @@ use rustix::io::Errno;
 
 use super::walk::{Descent, Node, Step};
 use super::{Place, Written};
+use crate::identity::files::KEPT_XATTR;
 use crate::layer::index::Mtime;
 use crate::layer::tar::{Member, MemberKind, TarWriter};
 use crate::layer::{EntryId, FileKind};
@@ -99,6 +100,9 @@ impl Written {
     /// The owner to write down. What the image says stays where the container sees no other: an id that U
     /// does not map shows as 0, and a copy on the disk has lost it.
     fn owner(&self, node: &Node<'_>) -> (u32, u32) {
+        if let Some(record) = node.record {
+            return record.owner;
+        }
         let below = node.lower.filter(|_| !node.hidden).map(|id| self.lower.index().entry(id));
         let below = below.map(|entry| self.lower.index().entry(entry.inode()));
         let (uid, gid) = (node.stat.st_uid, node.stat.st_gid);
@@ -186,14 +190,15 @@ impl<W: Write> Archive<'_, W> {
             match kind {
                 MemberKind::Symlink => member.target = place.read_link()?,
                 MemberKind::CharDevice | MemberKind::BlockDevice => {
-                    let device = node.stat.st_rdev;
-                    member.device = (rustix::fs::major(device), rustix::fs::minor(device));
+                    member.device = node.device();
                 }
                 _ => {}
             }
-            for name in place.xattr_names()?.split(|byte| *byte == 0).filter(|name| is_served(name)) {
+            for name in place.xattr_names()?.split(|byte| *byte == 0) {
+                let kept = name.strip_prefix(KEPT_XATTR);
+                let Some(told) = kept.or(is_served(name).then_some(name)) else { continue };
                 match place.xattr(name) {
-                    Ok(value) => member.xattrs.push((name.to_vec(), served_value(name, &value))),
+                    Ok(value) => member.xattrs.push((told.to_vec(), served_value(told, &value))),
                     Err(Errno::NODATA) => {}
                     Err(errno) => return Err(errno),
                 }

@@ -80,9 +80,11 @@ impl Written {
             return Some(ChangeKind::Modified);
         }
         // Its time tells of nothing but its children (as Docker compares trees).
-        let same = node.stat.st_mode & 0o7777 == entry.mode()
-            && node.stat.st_uid == self.lower.uid(&entry)
-            && node.stat.st_gid == self.lower.gid(&entry);
+        let same_owner = match node.record {
+            Some(record) => record.owner == (entry.uid(), entry.gid()),
+            None => node.stat.st_uid == self.lower.uid(&entry) && node.stat.st_gid == self.lower.gid(&entry),
+        };
+        let same = node.stat.st_mode & 0o7777 == entry.mode() && same_owner;
         (!same || node.hidden || node.opaque).then_some(ChangeKind::Modified)
     }
 

@@ -23,6 +23,7 @@ use rustix::io::Errno;
 use super::MappedRange;
 use super::full::place::Place;
 use super::lower::Lower;
+use super::records::Records;
 use super::upper::{self, Marks, OPAQUE, OPAQUE_FILE, WHITEOUT_PREFIX, open_directory};
 use crate::layer::MergedView;
 use crate::sys::namespace::IdMapping;
@@ -36,6 +37,7 @@ pub struct Written {
     marks: Marks,
     lower: Lower,
     owners: Owners,
+    records: Records,
 }
 
 /// From ids as U numbers them to those the container knows.
@@ -82,7 +84,9 @@ impl Written {
             true => Marks::Files,
             false => Marks::Overlayfs,
         };
-        Ok(Written { directory, marks, lower: Lower::new(view, uids, gids), owners })
+        let place = open_directory(rustix::fs::CWD, container.as_os_str().as_encoded_bytes())?;
+        let records = Records::open(&place)?;
+        Ok(Written { directory, marks, lower: Lower::new(view, uids, gids), owners, records })
     }
 
     fn list(&self, directory: &Arc<OwnedFd>) -> io::Result<Listing> {

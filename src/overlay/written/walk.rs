@@ -12,7 +12,8 @@ use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
 
 use super::super::upper::open_directory;
-use super::{Item, What, Written};
+use super::{Item, Place, What, Written};
+use crate::identity::files::{Device, Record};
 use crate::layer::{EntryId, FileKind};
 
 /// What one name is. A directory comes before what is in it. Paths have no slash at either end.
@@ -37,6 +38,8 @@ pub(super) struct Node<'a> {
     pub directory: &'a Arc<OwnedFd>,
     pub name: &'a [u8],
     pub stat: &'a Stat,
+    /// What is written down about it where users are emulated.
+    pub record: Option<Record>,
     /// What the image has under this name.
     pub lower: Option<EntryId>,
     /// The image's name does not show through: a directory above is opaque.
@@ -47,7 +50,19 @@ pub(super) struct Node<'a> {
 
 impl Node<'_> {
     pub fn kind(&self) -> FileType {
-        FileType::from_raw_mode(self.stat.st_mode)
+        match self.record.and_then(|record| record.device) {
+            None => FileType::from_raw_mode(self.stat.st_mode),
+            Some(Device { is_block: true, .. }) => FileType::BlockDevice,
+            Some(Device { is_block: false, .. }) => FileType::CharacterDevice,
+        }
+    }
+
+    /// Major and minor number of a device.
+    pub fn device(&self) -> (u32, u32) {
+        match self.record.and_then(|record| record.device) {
+            None => (rustix::fs::major(self.stat.st_rdev), rustix::fs::minor(self.stat.st_rdev)),
+            Some(Device { major, minor, .. }) => (major, minor),
+        }
     }
 }
 
@@ -112,11 +127,13 @@ impl Written {
                     path.extend_from_slice(&name);
                     let hidden = frame.opaque;
                     let Some(directory) = frame.upper.clone() else { continue };
+                    let place = Place::Named { directory: directory.clone(), name: name[..].into() };
                     let mut node = Node {
                         path: &path,
                         directory: &directory,
                         name: &name,
                         stat: &stat,
+                        record: self.records.of(&place, &stat),
                         lower,
                         hidden,
                         opaque: false,
