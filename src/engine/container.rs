@@ -20,7 +20,7 @@ use crate::engine::events;
 use crate::engine::image::image_error;
 use crate::engine::{Engine, Error, Kind, Result};
 use crate::image::ImageConfig;
-use crate::image::store::InUse;
+use crate::image::store::{InUse, User};
 use crate::logs;
 use crate::runtime::{self, PlanError};
 use crate::supervisor::attach::{self, Ended, Front};
@@ -337,6 +337,10 @@ impl Engine {
 
     fn start_with(&self, id: &ContainerId, attach: Option<AttachStreams>) -> Result<Start> {
         let Some(change) = self.stopped(id)? else { return Ok(Start::WasRunning) };
+        if self.containers.is_mounted(id) {
+            // Two file systems over one upper would not know of each other.
+            self.unmount_everywhere(id.as_str(), false)?;
+        }
         let paper = Paper {
             config: self.config.clone(),
             id: id.clone(),
@@ -356,18 +360,13 @@ impl Engine {
         }
     }
 
-    /// The right to change a container that nobody keeps alive; `None` when it runs.
+    /// The right to change a container that nobody keeps alive; `None` when it runs. It may be mounted: who
+    /// mounts its root looks for that.
     pub(super) fn stopped(&self, id: &ContainerId) -> Result<Option<Change<'_>>> {
         let begun = Instant::now();
         loop {
             let change = self.containers.change(id)?.ok_or_else(|| not_found(id))?;
             if !self.containers.is_alive(id) {
-                if self.containers.is_mounted(id) {
-                    let text = format!(
-                        "container {id} is mounted: unmount it where that was done, or end the shell of \"unshare\" there"
-                    );
-                    return Err(Error::new(Kind::Conflict, text));
-                }
                 return Ok(Some(change));
             }
             drop(change);
@@ -647,11 +646,15 @@ impl Engine {
         }
     }
 
-    /// Removes it; with `force` a running one is killed first. With `volumes` its anonymous volumes go too,
-    /// unless another container has them.
+    /// Removes it; with `force` a running one is killed first. One that does not run and is mounted is unmounted,
+    /// wherever that is, as podman's storage does it; without `force` only if nobody uses the mount. With
+    /// `volumes` its anonymous volumes go too, unless another container has them.
     pub fn remove(&self, id: &ContainerId, force: bool, volumes: bool) -> Result<()> {
         loop {
             if let Some(change) = self.stopped(id)? {
+                if self.containers.is_mounted(id) {
+                    self.unmount_everywhere(id.as_str(), force)?;
+                }
                 return self.remove_stopped(change, volumes);
             }
             let view = self.containers.view(id)?.ok_or_else(|| not_found(id))?;
@@ -767,16 +770,15 @@ impl Engine {
         Ok(self.containers.list_running()?)
     }
 
-    /// The containers that use images, for `ImageStore::remove`.
+    /// Who uses images, for `ImageStore::remove`.
     pub fn images_in_use(&self) -> Result<Vec<InUse>> {
-        let views = self.containers.list()?.into_iter();
-        Ok(views
-            .map(|view| InUse {
-                container: view.record.id.to_string(),
-                running: view.state.is_up(),
-                image: view.record.image,
-            })
-            .collect())
+        let mut used = Vec::new();
+        for view in self.containers.list()? {
+            let user = User::Container { id: view.record.id.to_string(), running: view.state.is_up() };
+            used.push(InUse { user, image: view.record.image });
+        }
+        used.extend(self.images_mounted()?.into_iter().map(|image| InUse { user: User::Mount, image }));
+        Ok(used)
     }
 
     /// Runs the container's health check now: whether it passed, and where the container's health stands.
