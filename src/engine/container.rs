@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::container::health::{HealthAction, HealthCheck, HealthStatus};
-use crate::container::spec::{AttachStreams, LogSpec, MountKind, RestartPolicy};
+use crate::container::spec::{AttachStreams, LogSpec, MountKind, MountSpec, RestartPolicy};
 use crate::container::store::{Change, StoreError};
 use crate::container::{
     ContainerId, ContainerName, ContainerRecord, ContainerSpec, Exit, State, names, record,
@@ -252,6 +252,7 @@ impl Engine {
         let secrets = self.take_secrets(&mut spec)?;
         let mut volumes = self.hold_volumes(&spec, &image.config.config)?;
         self.complete_mounts(&mut spec, &image.config.config)?;
+        self.pin_mounted_images(&mut spec)?;
         let _ids = self.complete_user_namespace(&mut spec, &image)?;
         let record = ContainerRecord {
             version: record::VERSION,
@@ -286,6 +287,18 @@ impl Engine {
         };
         self.remove_unused_volumes(&made)?;
         Err(error)
+    }
+
+    /// Finds the images that the wish mounts, which must be here.
+    fn pin_mounted_images(&self, spec: &mut ContainerSpec) -> Result<()> {
+        for mount in &mut spec.mounts {
+            if let MountKind::Image { source, image, .. } = &mut mount.kind
+                && image.is_none()
+            {
+                *image = Some(self.images.find(source).map_err(image_error)?.pin());
+            }
+        }
+        Ok(())
     }
 
     /// What killed processes have left half made or half removed.
@@ -775,6 +788,8 @@ impl Engine {
         let mut used = Vec::new();
         for view in self.containers.list()? {
             let user = User::Container { id: view.record.id.to_string(), running: view.state.is_up() };
+            let mounted = view.record.spec.mounts.iter().filter_map(MountSpec::image);
+            used.extend(mounted.map(|image| InUse { user: user.clone(), image: image.clone() }));
             used.push(InUse { user, image: view.record.image });
         }
         used.extend(self.images_mounted()?.into_iter().map(|image| InUse { user: User::Mount, image }));
