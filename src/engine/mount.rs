@@ -94,7 +94,8 @@ impl Engine {
     /// # Errors
     /// Without `force`: a process stands in it, or has a file of it open.
     pub(super) fn unmount_everywhere(&self, id: &str, force: bool) -> Result<()> {
-        let places = Places::lock(&self.config).map_err(failed("locking the mounts"))?;
+        let places = Places::lock_if_any(&self.config).map_err(failed("locking the mounts"))?;
+        let Some(places) = places else { return Ok(()) };
         for point in self.points()?.iter().filter(|point| point.ends_with(id)) {
             unmount(point, force)?;
         }
@@ -130,8 +131,8 @@ impl Engine {
 
     /// Removes what shells have left that ended without `unmount`.
     pub fn clear_mounts(&self) -> Result<()> {
-        let places = Places::lock(&self.config).map_err(failed("locking the mounts"))?;
-        places.clear().map_err(failed("clearing up what was mounted"))
+        let places = Places::lock_if_any(&self.config).map_err(failed("locking the mounts"))?;
+        places.map_or(Ok(()), |places| places.clear()).map_err(failed("clearing up what was mounted"))
     }
 
     /// Where the root of a container is: mounted now, or as its supervisor has it mounted.

@@ -192,6 +192,11 @@ impl Places {
         Ok(Places { root, _lock: lock })
     }
 
+    /// The same where anything was ever mounted.
+    pub fn lock_if_any(config: &Config) -> io::Result<Option<Places>> {
+        config.mounted().exists().then(|| Places::lock(config)).transpose()
+    }
+
     /// Removes what mount namespaces that have ended have left.
     pub fn clear(&self) -> io::Result<()> {
         for namespace in namespaces(&self.root)? {
