@@ -14,6 +14,7 @@ mod export;
 mod grammar;
 mod health;
 mod hostile;
+mod image_mounts;
 mod images;
 mod isolation;
 mod lifecycle;

@@ -109,15 +109,18 @@ fn a_stopped_container_is_mounted_and_keeps_what_is_written() {
         let id = c.ok(["create", "--storage-opt", mode, "--name", "box", "busybox", "cat", "/made"]).line();
         let script = "P=$($C mount box); [ -x $P/bin/busybox ]; echo content > $P/made; \
             [ $($C mount box) = $P ]; $C mount; $C mount --format json --no-trunc; \
-            ! $C start -a box 2>&1; ! $C rm -f box 2>&1; cat $P/made; $C umount box; [ ! -e $P/made ]; $C mount; $C start -a box";
+            $C diff box; $C export box | tar xO made; $C commit box kept > /dev/null; $C run --rm kept cat /made; \
+            ! $C cp box:/made - 2>&1; cat $P/made; $C umount box; [ ! -e $P/made ]; $C mount; $C start -a box";
         let output = within(&c, script).success();
         let lines = output.lines();
         assert!(lines[0].starts_with(&format!("{}  /", &id[..12])), "{output}");
         output.text().find(&format!("\"id\": \"{id}\"")).expect("JSON");
         output.text().find("\"Names\": [\n      \"box\"").expect("JSON");
         let ends = output.text().split("]\n").last().expect("lines");
-        assert_eq!(ends.matches("is mounted: unmount it").count(), 2, "{output}");
+        assert!(ends.starts_with("A /made\ncontent\ncontent\n"), "{output}");
+        assert!(ends.contains("is mounted: unmount it"), "{output}");
         assert!(ends.ends_with("\ncontent\nbox\ncontent\n"), "{output}");
+        c.ok(["rmi", "kept"]);
         c.ok(["rm", "box"]);
     }
 }
@@ -206,4 +209,154 @@ fn volumes_are_directories() {
         ["content", "db"]
     );
     within(&c, "$C volume mount nosuch").status_is(125).says("get nosuch: no such volume");
+}
+
+/// Shells in `unshare` for as long as this lives: the output of the script up to its last line, and who ends it.
+struct Shell<'c> {
+    c: &'c Coracle,
+    child: std::process::Child,
+    lines: std::io::Lines<std::io::BufReader<std::process::ChildStdout>>,
+}
+
+impl<'c> Shell<'c> {
+    fn new(c: &'c Coracle) -> Shell<'c> {
+        use std::io::BufRead;
+        let mut command = c.command(["unshare", "sh"]);
+        command.env("C", crate::harness::binary());
+        let piped = || std::process::Stdio::piped();
+        let mut child = command.stdin(piped()).stdout(piped()).spawn().expect("a shell");
+        let lines = std::io::BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        Shell { c, child, lines }
+    }
+
+    /// The line that it prints.
+    fn says(&mut self, script: &str) -> String {
+        use std::io::Write;
+        let stdin = self.child.stdin.as_mut().expect("a pipe");
+        stdin.write_all(format!("{script}\n").as_bytes()).expect("it reads");
+        self.lines.next().expect("it lives").expect("text")
+    }
+
+    /// Whatever is left of mounts.
+    fn left(&self) -> Vec<String> {
+        let mounted = self.c.root().join("mounted");
+        let names = std::fs::read_dir(mounted).map(|entries| {
+            let names = entries.map(|entry| entry.expect("a name").file_name());
+            names.map(|name| name.to_string_lossy().into_owned()).filter(|name| name != ".lock").collect()
+        });
+        names.unwrap_or_default()
+    }
+}
+
+impl Drop for Shell<'_> {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_start_takes_the_root_over_from_mounts_elsewhere() {
+    let c = Coracle::busybox();
+    for mode in ["overlay=full", "overlay=hybrid"] {
+        c.ok(["create", "--storage-opt", mode, "--name", "box", "busybox", "cat", "/made"]);
+        let mut shell = Shell::new(&c);
+        shell.says("P=$($C mount box); echo content > $P/made; echo done");
+        assert_eq!(c.ok(["start", "-a", "box"]).text(), "content\n");
+        assert_eq!(shell.says("[ -e $P/made ]; echo $?"), "1");
+        assert_eq!(shell.left(), [""; 0]);
+        // A process that has it open writes to the same upper.
+        assert_eq!(shell.says("P=$($C mount box); exec 5> $P/open; echo open"), "open");
+        c.fails(1, ["start", "box"]).says("a process still uses what it had there");
+        assert_eq!(shell.says("exec 5>&-; echo closed"), "closed");
+        crate::harness::eventually("the mount to go", || {
+            c.output(["start", "-a", "box"]).text() == "content\n"
+        });
+        c.ok(["rm", "box"]);
+        drop(shell);
+    }
+}
+
+#[test]
+fn a_start_in_the_shell_of_the_mount_takes_it_over_unless_it_is_used() {
+    let c = Coracle::busybox();
+    c.ok(["create", "--name", "box", "busybox", "echo", "ran"]);
+    let script =
+        "P=$($C mount box); cd $P; ! $C start -a box 2>&1; cd /; $C start -a box; $C umount box 2>&1 || true";
+    let output = within(&c, script).success();
+    assert!(output.lines()[0].contains("is in use"), "{output}");
+    assert_eq!(output.lines()[1], "ran");
+    output.says("box is not mounted here");
+}
+
+#[test]
+fn a_removal_unmounts() {
+    let c = Coracle::busybox();
+    for name in ["plain", "used", "pruned", "kept"] {
+        c.ok(["create", "--name", name, "busybox"]);
+    }
+    let mut shell = Shell::new(&c);
+    shell.says("for n in plain used pruned kept; do $C mount $n; done > /dev/null; echo done");
+    c.ok(["rm", "plain"]);
+    assert_eq!(shell.says("exec 5> $($C mount used)/f 6> $($C mount kept)/f; echo open"), "open");
+    c.fails(1, ["rm", "used"]).says("a process still uses what it had there");
+    assert_eq!(c.ok(["rm", "-f", "used"]).line(), "used");
+    let pruned = c.ok(["container", "prune", "-f"]);
+    assert_eq!(pruned.lines().len(), 4, "{pruned}");
+    pruned.says("a process still uses what it had there");
+    assert_eq!(c.ok(["ps", "-a", "--format", "{{.Names}}"]).line(), "kept");
+    drop(shell);
+    crate::harness::eventually("the servers to end", || c.processes().is_empty());
+}
+
+#[test]
+fn a_reset_ends_mounts() {
+    let c = Coracle::busybox();
+    c.ok(["create", "--name", "box", "busybox"]);
+    let mut shell = Shell::new(&c);
+    shell.says("exec 5> $($C mount box)/f 6< $($C image mount busybox)/bin/busybox; echo open");
+    c.ok(["system", "reset", "-f"]);
+    assert_eq!(c.ok(["ps", "-aq"]).text(), "");
+    assert_eq!(c.ok(["images", "-q"]).text(), "");
+    assert_eq!(shell.left(), [""; 0]);
+    crate::harness::eventually("the servers to end", || c.processes().len() == 1);
+}
+
+#[test]
+fn what_a_shell_leaves_is_cleared_away() {
+    let c = Coracle::busybox();
+    c.ok(["create", "--name", "box", "busybox"]);
+    within(&c, "$C mount box; $C image mount busybox").success();
+    let mut shell = Shell::new(&c);
+    assert_eq!(shell.left().len(), 1);
+    crate::harness::eventually("the servers to end", || c.processes().len() == 1);
+    let path = shell.says("$C image mount busybox");
+    assert_eq!(shell.left().len(), 1);
+    // What is in use stays.
+    within(&c, "$C mount box").success();
+    assert_eq!(shell.says(&format!("ls {path} | grep -x bin")), "bin");
+}
+
+#[test]
+fn a_mounted_image_is_removed_by_force_only() {
+    let c = Coracle::busybox();
+    let id = c.inspect("busybox", "{{.Id}}");
+    let mut shell = Shell::new(&c);
+    let path = shell.says("$C image mount busybox");
+    c.fails(1, ["rmi", "busybox"]).says("(must force) - its referenced image");
+    c.fails(1, ["rmi", &id]).says("(must be forced) - image is mounted");
+    c.ok(["image", "prune", "-af"]);
+    assert_eq!(shell.says(&format!("ls {path} | grep -x bin")), "bin");
+    c.ok(["rmi", "-f", "busybox"]);
+    assert_eq!(shell.says(&format!("ls {path} 2>/dev/null | wc -l")), "0");
+    assert_eq!(shell.left(), [""; 0]);
+}
+
+#[test]
+fn an_unpacked_root_is_not_mounted() {
+    let c = Coracle::busybox();
+    c.ok(["create", "--storage-opt", "overlay=unpacked", "--name", "box", "busybox", "true"]);
+    let refused = within(&c, "$C mount box").status_is(125);
+    refused.says("nothing can tell when a mount is over");
+    c.ok(["start", "-a", "box"]);
 }

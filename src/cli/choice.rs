@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use clap::{Arg, ArgMatches, Command, FromArgMatches};
+
 use super::failure::{Failure, Result};
 use super::filter;
 use super::flags::environment::open_error;
@@ -24,28 +26,65 @@ pub struct Choice<'a> {
     pub filters: &'a [(String, String)],
 }
 
-/// The flags of the verbs that act on many containers. Those of `rm` have other letters, and `start` reads no
-/// cidfile.
+/// The flags of the verbs that act on containers which have something in common.
 #[derive(Debug, clap::Args)]
-pub struct Selection {
-    /// Read the container's id from a file
-    #[arg(long, value_name = "string")]
-    cidfile: Vec<PathBuf>,
+pub struct Filter {
     /// Act on the containers that pass a filter of ps
     #[arg(short, long, value_name = "filter", value_parser = filter::parse)]
     filter: Vec<(String, String)>,
-    /// Pass over containers that do not exist
-    #[arg(short, long)]
-    ignore: bool,
     /// Act on the container created last
     #[arg(short, long)]
     latest: bool,
 }
 
+impl Filter {
+    pub fn among<'a>(&'a self, names: &'a [String], all: bool) -> Choice<'a> {
+        Choice { names, all, latest: self.latest, filters: &self.filter, ..Choice::default() }
+    }
+}
+
+/// The flags of the verbs that act on many containers.
+#[derive(Debug, clap::Args)]
+pub struct Selection {
+    /// Read the container's id from a file
+    #[arg(long, value_name = "string")]
+    cidfile: Vec<PathBuf>,
+    #[command(flatten)]
+    filter: Filter,
+    /// Pass over containers that do not exist
+    #[arg(short, long)]
+    ignore: bool,
+}
+
 impl Selection {
     pub fn among<'a>(&'a self, names: &'a [String], all: bool) -> Choice<'a> {
-        let Selection { cidfile, filter, ignore, latest } = self;
-        Choice { names, all, latest: *latest, ignore: *ignore, cidfiles: cidfile, filters: filter }
+        Choice { ignore: self.ignore, cidfiles: &self.cidfile, ..self.filter.among(names, all) }
+    }
+}
+
+/// The same without letters for `--filter` and `--latest`: those of `rm` are for other flags.
+#[derive(Debug)]
+pub struct SelectionInWords(pub Selection);
+
+impl clap::Args for SelectionInWords {
+    fn augment_args(command: Command) -> Command {
+        let without_letter = |arg: Arg| arg.short(None::<char>);
+        let command = Selection::augment_args(command);
+        command.mut_arg("filter", without_letter).mut_arg("latest", without_letter)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for SelectionInWords {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Selection::from_arg_matches(matches).map(SelectionInWords)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.0.update_from_arg_matches(matches)
     }
 }
 

@@ -153,8 +153,8 @@ impl Verb for Mount {
     const NAMES: &'static [&'static str] = &["container mount", "mount"];
     const USAGE: &'static str = "[OPTIONS] [CONTAINER...]";
     const ABOUT: &'static str = "Mount the root file systems of containers and print the paths\n\n\
-        Works within `unshare`. One that runs has a path already. A container that is mounted cannot be started \
-        or removed. Without containers, what is mounted is listed.";
+        Works within `unshare`. One that runs has a path already. To start or to remove a \
+        container unmounts it. Without containers, what is mounted is listed.";
     const WRONG_COUNT: u8 = FAILED;
 
     fn run(self, context: &Context) -> Result<u8> {
@@ -227,7 +227,7 @@ impl Verb for ImageMount {
     const NAMES: &'static [&'static str] = &["image mount"];
     const USAGE: &'static str = "[OPTIONS] [IMAGE...]";
     const ABOUT: &'static str = "Mount images, read-only, and print the paths\n\n\
-        Works within `unshare`. Without images, what is mounted is listed.";
+        Works within `unshare`. An image that is mounted is removed by force only. Without images, what is mounted is listed.";
     const WRONG_COUNT: u8 = FAILED;
 
     fn run(self, context: &Context) -> Result<u8> {

@@ -154,8 +154,9 @@ fn tell<T>(heading: &str, pruned: &Pruned<T>, line: impl Fn(&T) -> String) -> Re
     tell_total(pruned.reclaimed)
 }
 
-/// What is gone, and a blank line after it.
+/// What is gone, and a blank line after it; to standard error what might have gone and stays, and why.
 fn listed<T>(heading: &str, pruned: &Pruned<T>, line: impl Fn(&T) -> String) -> String {
+    pruned.kept.iter().for_each(ui::warn);
     if pruned.removed.is_empty() {
         return String::new();
     }

@@ -318,6 +318,7 @@ impl<'a> Check<'a> {
                 let source = match &mount.kind {
                     MountKind::Bind { source, .. } => source.to_str() == Some(wanted),
                     MountKind::Volume { name, .. } => name == wanted,
+                    MountKind::Image { source, .. } => source == wanted,
                     MountKind::Tmpfs { .. } => false,
                 };
                 source || mount.target.to_str() == Some(wanted)
@@ -437,6 +438,7 @@ fn describe(
         .filter_map(|mount| match &mount.kind {
             MountKind::Bind { source, .. } => Some(source.to_string_lossy().into_owned()),
             MountKind::Volume { name, .. } => Some(name.clone()),
+            MountKind::Image { source, .. } => Some(source.clone()),
             MountKind::Tmpfs { .. } => None,
         })
         .map(|source| if no_trunc { source } else { ellipsis(&source, 15) })

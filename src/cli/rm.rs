@@ -1,10 +1,7 @@
 //! `rm`.
 
-use std::path::PathBuf;
-
-use super::choice::{Choice, in_any_state};
+use super::choice::{Choice, SelectionInWords, in_any_state};
 use super::failure::{Failure, Result};
-use super::filter;
 use super::ui::units::go_int;
 use super::verb::{Context, Verb};
 
@@ -13,21 +10,11 @@ pub struct Rm {
     /// Act on all containers
     #[arg(short, long)]
     all: bool,
-    /// Read the container's id from a file
-    #[arg(long, value_name = "string")]
-    cidfile: Vec<PathBuf>,
-    /// Act on the containers that pass a filter of ps
-    #[arg(long, value_name = "filter", value_parser = filter::parse)]
-    filter: Vec<(String, String)>,
     /// Force the removal of a running container (uses SIGKILL)
     #[arg(short, long)]
     force: bool,
-    /// Pass over containers that do not exist
-    #[arg(short, long)]
-    ignore: bool,
-    /// Act on the container created last
-    #[arg(long)]
-    latest: bool,
+    #[command(flatten)]
+    selection: SelectionInWords,
     /// Remove the specified link
     #[arg(short, long, hide = true)]
     link: bool,
@@ -54,16 +41,10 @@ impl Verb for Rm {
             return Err(Failure::new("--link: links between containers are not there yet"));
         }
         let engine = context.engine()?;
-        let (all, latest, force, volumes) = (self.all, self.latest, self.force, self.volumes);
+        let (force, volumes) = (self.force, self.volumes);
+        let chosen = self.selection.0.among(&self.containers, self.all);
         // With -f, gone is what was wanted.
-        let choice = Choice {
-            names: &self.containers,
-            all,
-            latest,
-            ignore: self.ignore || force,
-            cidfiles: &self.cidfile,
-            filters: &self.filter,
-        };
+        let choice = Choice { ignore: chosen.ignore || force, ..chosen };
         choice.each(&engine, in_any_state, |_, view| {
             if force && self.time.is_some() && view.state.is_up() {
                 engine.stop(&view.record.id, None, self.time)?;

@@ -1,8 +1,7 @@
 //! `start`.
 
-use super::choice::{Choice, is_running};
+use super::choice::{Filter, is_running};
 use super::failure::{Failure, Result};
-use super::filter;
 use super::run::{attachment, status_of};
 use super::ui;
 use super::verb::{Context, Verb};
@@ -13,9 +12,8 @@ pub struct Start {
     /// Act on all containers that do not run
     #[arg(long)]
     all: bool,
-    /// Act on the containers that pass a filter of ps
-    #[arg(short, long, value_name = "filter", value_parser = filter::parse)]
-    filter: Vec<(String, String)>,
+    #[command(flatten)]
+    filter: Filter,
     /// Attach STDOUT/STDERR and forward signals
     #[arg(short, long)]
     attach: bool,
@@ -31,9 +29,6 @@ pub struct Start {
     /// Attach container's STDIN
     #[arg(short, long)]
     interactive: bool,
-    /// Act on the container created last
-    #[arg(short, long)]
-    latest: bool,
     #[arg(required = true, value_name = "CONTAINER")]
     containers: Vec<String>,
 }
@@ -50,14 +45,7 @@ impl Verb for Start {
             ));
         }
         let engine = context.engine()?;
-        let choice = Choice {
-            names: &self.containers,
-            all: self.all,
-            latest: self.latest,
-            ignore: false,
-            filters: &self.filter,
-            ..Choice::default()
-        };
+        let choice = self.filter.among(&self.containers, self.all);
         let names = choice.resolve(&engine, |state| !is_running(state))?;
         match self.attach || self.interactive {
             true => self.attached(context, &engine, &names),

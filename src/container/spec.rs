@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ContainerName;
 use super::health::{HealthAction, HealthCheck};
+use crate::image::PinnedImage;
 use crate::image::platform::Platform;
 
 /// What a door asks for. `image` stays exactly as the user typed it (Docker shows it that way).
@@ -200,7 +201,15 @@ impl MountSpec {
     pub fn volume(&self) -> Option<&str> {
         match &self.kind {
             MountKind::Volume { name, .. } => Some(name),
-            MountKind::Bind { .. } | MountKind::Tmpfs { .. } => None,
+            MountKind::Bind { .. } | MountKind::Image { .. } | MountKind::Tmpfs { .. } => None,
+        }
+    }
+
+    /// The image that it mounts.
+    pub fn image(&self) -> Option<&PinnedImage> {
+        match &self.kind {
+            MountKind::Image { image, .. } => image.as_ref(),
+            _ => None,
         }
     }
 }
@@ -230,6 +239,15 @@ pub enum MountKind {
         labels: BTreeMap<String, String>,
         options: BTreeMap<String, String>,
         asked: Asked,
+    },
+    /// Another image, served as the root's is.
+    Image {
+        /// As asked for.
+        source: String,
+        /// `None` until `create` has found it.
+        image: Option<PinnedImage>,
+        /// A directory of the image's, instead of all of it.
+        subpath: Option<PathBuf>,
     },
     Tmpfs {
         size: Option<Bytes>,

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::container::health::{HealthAction, HealthCheck, HealthStatus};
-use crate::container::spec::{AttachStreams, LogSpec, MountKind, RestartPolicy};
+use crate::container::spec::{AttachStreams, LogSpec, MountKind, MountSpec, RestartPolicy};
 use crate::container::store::{Change, StoreError};
 use crate::container::{
     ContainerId, ContainerName, ContainerRecord, ContainerSpec, Exit, State, names, record,
@@ -20,7 +20,7 @@ use crate::engine::events;
 use crate::engine::image::image_error;
 use crate::engine::{Engine, Error, Kind, Result};
 use crate::image::ImageConfig;
-use crate::image::store::InUse;
+use crate::image::store::{InUse, User};
 use crate::logs;
 use crate::runtime::{self, PlanError};
 use crate::supervisor::attach::{self, Ended, Front};
@@ -252,6 +252,7 @@ impl Engine {
         let secrets = self.take_secrets(&mut spec)?;
         let mut volumes = self.hold_volumes(&spec, &image.config.config)?;
         self.complete_mounts(&mut spec, &image.config.config)?;
+        self.pin_mounted_images(&mut spec)?;
         let _ids = self.complete_user_namespace(&mut spec, &image)?;
         let record = ContainerRecord {
             version: record::VERSION,
@@ -286,6 +287,18 @@ impl Engine {
         };
         self.remove_unused_volumes(&made)?;
         Err(error)
+    }
+
+    /// Finds the images that the wish mounts, which must be here.
+    fn pin_mounted_images(&self, spec: &mut ContainerSpec) -> Result<()> {
+        for mount in &mut spec.mounts {
+            if let MountKind::Image { source, image, .. } = &mut mount.kind
+                && image.is_none()
+            {
+                *image = Some(self.images.find(source).map_err(image_error)?.pin());
+            }
+        }
+        Ok(())
     }
 
     /// What killed processes have left half made or half removed.
@@ -337,6 +350,10 @@ impl Engine {
 
     fn start_with(&self, id: &ContainerId, attach: Option<AttachStreams>) -> Result<Start> {
         let Some(change) = self.stopped(id)? else { return Ok(Start::WasRunning) };
+        if self.containers.is_mounted(id) {
+            // Two file systems over one upper would not know of each other.
+            self.unmount_everywhere(id.as_str(), false)?;
+        }
         let paper = Paper {
             config: self.config.clone(),
             id: id.clone(),
@@ -356,18 +373,13 @@ impl Engine {
         }
     }
 
-    /// The right to change a container that nobody keeps alive; `None` when it runs.
+    /// The right to change a container that nobody keeps alive; `None` when it runs. It may be mounted: who
+    /// mounts its root looks for that.
     pub(super) fn stopped(&self, id: &ContainerId) -> Result<Option<Change<'_>>> {
         let begun = Instant::now();
         loop {
             let change = self.containers.change(id)?.ok_or_else(|| not_found(id))?;
             if !self.containers.is_alive(id) {
-                if self.containers.is_mounted(id) {
-                    let text = format!(
-                        "container {id} is mounted: unmount it where that was done, or end the shell of \"unshare\" there"
-                    );
-                    return Err(Error::new(Kind::Conflict, text));
-                }
                 return Ok(Some(change));
             }
             drop(change);
@@ -647,11 +659,15 @@ impl Engine {
         }
     }
 
-    /// Removes it; with `force` a running one is killed first. With `volumes` its anonymous volumes go too,
-    /// unless another container has them.
+    /// Removes it; with `force` a running one is killed first. One that does not run and is mounted is unmounted,
+    /// wherever that is, as podman's storage does it; without `force` only if nobody uses the mount. With
+    /// `volumes` its anonymous volumes go too, unless another container has them.
     pub fn remove(&self, id: &ContainerId, force: bool, volumes: bool) -> Result<()> {
         loop {
             if let Some(change) = self.stopped(id)? {
+                if self.containers.is_mounted(id) {
+                    self.unmount_everywhere(id.as_str(), force)?;
+                }
                 return self.remove_stopped(change, volumes);
             }
             let view = self.containers.view(id)?.ok_or_else(|| not_found(id))?;
@@ -767,16 +783,17 @@ impl Engine {
         Ok(self.containers.list_running()?)
     }
 
-    /// The containers that use images, for `ImageStore::remove`.
+    /// Who uses images, for `ImageStore::remove`.
     pub fn images_in_use(&self) -> Result<Vec<InUse>> {
-        let views = self.containers.list()?.into_iter();
-        Ok(views
-            .map(|view| InUse {
-                container: view.record.id.to_string(),
-                running: view.state.is_up(),
-                image: view.record.image,
-            })
-            .collect())
+        let mut used = Vec::new();
+        for view in self.containers.list()? {
+            let user = User::Container { id: view.record.id.to_string(), running: view.state.is_up() };
+            let mounted = view.record.spec.mounts.iter().filter_map(MountSpec::image);
+            used.extend(mounted.map(|image| InUse { user: user.clone(), image: image.clone() }));
+            used.push(InUse { user, image: view.record.image });
+        }
+        used.extend(self.images_mounted()?.into_iter().map(|image| InUse { user: User::Mount, image }));
+        Ok(used)
     }
 
     /// Runs the container's health check now: whether it passed, and where the container's health stands.

@@ -37,6 +37,13 @@ impl Engine {
     pub fn files(&self, id: &ContainerId, name: &str, way: Way) -> Result<Files> {
         for _ in 0..TRIES {
             let held = self.held(id)?;
+            if held.stopped.is_some() && self.containers.is_mounted(id) {
+                // It would be mounted a second time; and whoever has it mounted has paths to copy from and to.
+                let text = format!(
+                    "container {id} is mounted: unmount it where that was done, or end the shell of \"unshare\" there"
+                );
+                return Err(Error::new(Kind::Conflict, text));
+            }
             let (read, write) = pipe_with(PipeFlags::CLOEXEC)
                 .map_err(|error| Error::caused(Kind::System, "making a pipe", error))?;
             let (ours, theirs) = match way {

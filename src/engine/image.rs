@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::digest::Digest;
 use crate::engine::{Engine, Error, Kind, Result};
 use crate::image::registry::{self, PullOutcome, PushOutcome, RegistryError, Settings};
-use crate::image::store::{InUseError, Removed};
+use crate::image::store::{InUseError, Removed, User};
 use crate::image::{Image, ImageError, Platform, Progress, Reference};
 use crate::layer::DiffId;
 use crate::supervisor::removal;
@@ -210,8 +210,17 @@ impl Engine {
         let _ = no_prune;
         // Its labels go with it; one that is damaged has none.
         let image = self.find_image(name).ok();
-        let removed = self.images.remove(name, force, &mut || self.in_use()).map_err(image_error)?;
+        let mut in_use = || {
+            let mut used = self.in_use()?;
+            // By force it goes from where it is mounted as well, afterwards.
+            used.retain(|used| !force || used.user != User::Mount);
+            Ok(used)
+        };
+        let removed = self.images.remove(name, force, &mut in_use).map_err(image_error)?;
         self.image_was_removed(image.as_ref(), &removed);
+        if let Some(image) = image.filter(|image| removed.contains(&Removed::Deleted(image.id))) {
+            self.unmount_everywhere(&image.id.hex(), true)?;
+        }
         if removed.iter().any(|what| matches!(what, Removed::Deleted(_)))
             && let Err(error) = removal::remove_unpacked(&self.config.unpacked())
         {

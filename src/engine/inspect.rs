@@ -406,6 +406,12 @@ fn mount_wish(mount: &MountSpec) -> Option<Value> {
             }
             ("volume", if *anonymous { "".into() } else { name.into() }, "VolumeOptions")
         }
+        MountKind::Image { source, subpath, .. } => {
+            if let Some(subpath) = subpath {
+                more.insert("Subpath".into(), json!(subpath));
+            }
+            ("image", source.into(), "ImageOptions")
+        }
         _ => return None,
     };
     let mut value = json!({ "Type": kind, "Source": source, "Target": mount.target });
@@ -460,6 +466,7 @@ fn mount_point(mount: &MountSpec, volumes: &Path) -> Value {
                 "Propagation": "",
             });
         }
+        MountKind::Image { source, .. } => ("image", Path::new(source), ""),
         MountKind::Tmpfs { .. } => ("tmpfs", Path::new(""), ""),
     };
     json!({

@@ -30,6 +30,14 @@ pub struct Pruned<T> {
     pub removed: Vec<T>,
     /// Bytes that were given back, as `ps -s` and `images` count them.
     pub reclaimed: u64,
+    /// Why something stays that might have gone, for whoever asked.
+    pub kept: Vec<String>,
+}
+
+impl<T> Pruned<T> {
+    pub(super) fn nothing() -> Pruned<T> {
+        Pruned { removed: Vec::new(), reclaimed: 0, kept: Vec::new() }
+    }
 }
 
 impl Condition {
@@ -50,9 +58,10 @@ pub fn has_label(wanted: &str, labels: &BTreeMap<String, String>) -> bool {
 }
 
 impl Engine {
-    /// Removes the containers that do not run, those never started too.
+    /// Removes the containers that do not run, those never started too. One that is mounted is unmounted, unless
+    /// somebody uses the mount.
     pub fn prune_containers(&self, condition: &Condition) -> Result<Pruned<ContainerId>> {
-        let mut pruned = Pruned { removed: Vec::new(), reclaimed: 0 };
+        let mut pruned = Pruned::nothing();
         for view in self.list()? {
             let (id, record) = (&view.record.id, &view.record);
             if view.state.is_up() || !condition.holds(Some(record.created), &record.spec.labels) {
@@ -64,6 +73,7 @@ impl Engine {
                     pruned.removed.push(id.clone());
                     pruned.reclaimed += written;
                 }
+                Err(error) if self.containers.is_mounted(id) => pruned.kept.push(error.to_string()),
                 // Started or removed by somebody else since the look.
                 Err(error) if matches!(error.kind, Kind::Conflict | Kind::NotFound) => {}
                 Err(error) => return Err(error),
@@ -76,7 +86,7 @@ impl Engine {
     /// Removes the images without a tag, with `all` those with one too, that no container uses.
     pub fn prune_images(&self, condition: &Condition, all: bool) -> Result<Pruned<Removed>> {
         let used: HashSet<Digest> = self.images_in_use()?.into_iter().map(|user| user.image.id).collect();
-        let mut pruned = Pruned { removed: Vec::new(), reclaimed: 0 };
+        let mut pruned = Pruned::nothing();
         for image in self.images()? {
             let is_dangling = image.names.iter().all(|name| name.tag.is_none());
             let made = image.config.created.as_deref().and_then(|text| text.parse().ok());

@@ -139,7 +139,7 @@ impl Engine {
 
     /// Removes the anonymous volumes that no container has, with `all` those with a name too.
     pub fn prune_volumes(&self, condition: &Condition, all: bool) -> Result<Pruned<String>> {
-        let mut pruned = Pruned { removed: Vec::new(), reclaimed: 0 };
+        let mut pruned = Pruned::nothing();
         let alone = self.volumes.alone()?;
         let used = self.containers.volume_users()?;
         let mut left = alone.sweep();

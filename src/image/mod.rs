@@ -33,7 +33,7 @@ pub use store::{Image, ImageError, ImageStore};
 
 /// The image a container was made from, whatever its names point to now. The image's config stays in
 /// the blob store as long as a container pins it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PinnedImage {
     /// Digest of the config: the image id.
     pub id: Digest,

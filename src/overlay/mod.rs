@@ -139,6 +139,7 @@ enum Mount {
     Hybrid { _overlay: KernelOverlay, _image: Session },
     Full { _session: Session },
     Unpacked { _overlay: KernelOverlay, _tree: unpacked::Tree },
+    Bound { _bound: unpacked::Bound, _tree: unpacked::Tree },
 }
 
 impl Rootfs {
@@ -146,7 +147,7 @@ impl Rootfs {
         match self.mount {
             Mount::Hybrid { .. } => Mode::Hybrid,
             Mount::Full { .. } => Mode::Full,
-            Mount::Unpacked { .. } => Mode::Unpacked,
+            Mount::Unpacked { .. } | Mount::Bound { .. } => Mode::Unpacked,
         }
     }
 
@@ -159,7 +160,7 @@ impl Rootfs {
                 image.serve_others();
             }
             Mount::Full { _session: session } => session.serve_others(),
-            Mount::Unpacked { .. } => {}
+            Mount::Unpacked { .. } | Mount::Bound { .. } => {}
         }
     }
 
@@ -182,6 +183,21 @@ pub fn mount(plan: Plan, target: &Path) -> Result<Rootfs, OverlayError> {
         OverlayChoice::Full => site.full().map_err(|e| e.unusable(Mode::Full)).map(plain),
         OverlayChoice::Unpacked => site.unpacked().map_err(|e| e.unusable(Mode::Unpacked)).map(plain),
     }
+}
+
+/// As `mount`, read-only: nothing lies on top of the image.
+fn mount_read_only(plan: Plan, target: &Path) -> Result<Rootfs, OverlayError> {
+    let lower = Arc::new(Lower::new(plan.view, plan.uids, plan.gids));
+    if plan.choice != OverlayChoice::Unpacked {
+        match Session::mount(ImageFs::new(lower.clone()), target, Access::ReadOnly) {
+            Err(error) if error.is_refusal() && plan.choice == OverlayChoice::Auto => {}
+            Err(error) => return Err(error.unusable(Mode::Full)),
+            Ok(session) => return Ok(plain(Mount::Full { _session: session })),
+        }
+    }
+    let tree = unpacked::tree(&plan.unpacked_cache, &lower)?;
+    let bound = unpacked::Bound::mount(&tree, target)?;
+    Ok(plain(Mount::Bound { _bound: bound, _tree: tree }))
 }
 
 /// Mounts an image by itself, read-only, as `mount` does a container's root.

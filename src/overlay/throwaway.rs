@@ -1,4 +1,5 @@
-//! An overlay over a directory of the host's that takes what is written and goes with the run (`-v a:b:O`).
+//! What is mounted beside the root and goes with the run: an overlay over a directory of the host's that takes what
+//! is written (`-v a:b:O`), another image (`--mount type=image`).
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
@@ -7,28 +8,31 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::OverlayError;
 use super::kernel::KernelOverlay;
 use super::upper::open_directory;
+use super::{OverlayError, Plan, Rootfs};
 use crate::sys::tree::remove_tree;
 
 /// A mounted one; dropping it unmounts it and removes what was written.
 pub struct Throwaway {
-    overlay: Option<KernelOverlay>,
+    mount: Option<Mounted>,
     place: PathBuf,
+}
+
+enum Mounted {
+    Directory { _overlay: KernelOverlay },
+    Image { _rootfs: Rootfs },
 }
 
 impl Throwaway {
     /// Mounts it over `lower` at `place`, which is made; what is written goes beside it. Called inside U.
     pub fn mount(lower: &Path, place: &Path) -> Result<Throwaway, OverlayError> {
         let fail = |source: io::Error| OverlayError::Upper { path: place.to_owned(), source };
-        let mut throwaway = Throwaway { overlay: None, place: place.to_owned() };
-        // Of a supervisor that was killed.
-        throwaway.clear().map_err(fail)?;
+        let mut throwaway = Throwaway::unmounted(place)?;
         let below =
             fs::metadata(lower).map_err(|source| OverlayError::Open { path: lower.to_owned(), source })?;
         let make = || -> io::Result<(OwnedFd, OwnedFd)> {
-            let [upper, work] = throwaway.beside();
+            let [upper, work, _] = throwaway.beside();
             for directory in [place, &upper, &work] {
                 DirBuilder::new().mode(0o700).recursive(true).create(directory)?;
             }
@@ -39,12 +43,40 @@ impl Throwaway {
             Ok((open(&upper)?, open(&work)?))
         };
         let (upper, work) = make().map_err(fail)?;
-        throwaway.overlay = Some(KernelOverlay::mount_at(lower, &upper, &work, place, true)?);
+        let overlay = KernelOverlay::mount_at(lower, &upper, &work, place, true)?;
+        throwaway.mount = Some(Mounted::Directory { _overlay: overlay });
         Ok(throwaway)
     }
 
-    fn beside(&self) -> [PathBuf; 2] {
-        ["upper", "work"].map(|name| self.place.with_extension(name))
+    /// Mounts an image at `place`, which is made; what is written goes to the plan's directory, which lies beside it
+    /// and has the extension `image`. Called inside U.
+    pub fn mount_image(plan: Plan, read_only: bool, place: &Path) -> Result<Throwaway, OverlayError> {
+        let mut throwaway = Throwaway::unmounted(place)?;
+        let mut directories = vec![place];
+        if !read_only {
+            directories.push(&plan.container);
+        }
+        for directory in directories {
+            let made = DirBuilder::new().mode(0o700).recursive(true).create(directory);
+            made.map_err(|source| OverlayError::Upper { path: directory.to_owned(), source })?;
+        }
+        let rootfs = match read_only {
+            true => super::mount_read_only(plan, place)?,
+            false => super::mount(plan, place)?,
+        };
+        throwaway.mount = Some(Mounted::Image { _rootfs: rootfs });
+        Ok(throwaway)
+    }
+
+    /// One of which nothing is there yet, nor any more: a supervisor may have been killed.
+    fn unmounted(place: &Path) -> Result<Throwaway, OverlayError> {
+        let throwaway = Throwaway { mount: None, place: place.to_owned() };
+        throwaway.clear().map_err(|source| OverlayError::Upper { path: place.to_owned(), source })?;
+        Ok(throwaway)
+    }
+
+    fn beside(&self) -> [PathBuf; 3] {
+        ["upper", "work", "image"].map(|name| self.place.with_extension(name))
     }
 
     fn clear(&self) -> io::Result<()> {
@@ -57,7 +89,7 @@ impl Throwaway {
 
 impl Drop for Throwaway {
     fn drop(&mut self) {
-        self.overlay = None;
+        self.mount = None;
         if let Err(error) = self.clear() {
             tracing::debug!(place = %self.place.display(), %error, "not removed");
         }

@@ -13,18 +13,20 @@
 use std::collections::HashMap;
 use std::fs::{File, TryLockError};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
+use rustix::mount::UnmountFlags;
 
 use super::lower::Lower;
 use super::upper::{open_directory, remove_tree};
 use super::{OverlayError, copy};
 use crate::digest::Digester;
 use crate::layer::{EntryId, FileKind};
+use crate::sys::mount;
 
 /// An unpacked tree, in use: it cannot be removed as long as this lives.
 pub struct Tree {
@@ -35,6 +37,31 @@ pub struct Tree {
 impl Tree {
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// A tree bound as it is, read-only; dropping it unmounts detached.
+pub struct Bound {
+    target: PathBuf,
+}
+
+impl Bound {
+    pub fn mount(tree: &Tree, target: &Path) -> Result<Bound, OverlayError> {
+        let bind = || {
+            let copy = mount::clone_path(tree.path(), false)?;
+            mount::set_attributes(copy.as_fd(), libc::MOUNT_ATTR_RDONLY, 0, false)?;
+            mount::attach(copy.as_fd(), target)
+        };
+        bind().map_err(|source| OverlayError::Open { path: tree.path().to_owned(), source })?;
+        Ok(Bound { target: target.to_owned() })
+    }
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        if let Err(errno) = rustix::mount::unmount(&*self.target, UnmountFlags::DETACH) {
+            tracing::debug!(target = %self.target.display(), %errno, "unmounting an unpacked image");
+        }
     }
 }
 

@@ -187,6 +187,14 @@ pub enum MountOp {
         target: PathBuf,
         read_only: bool,
     },
+    /// A mount of the supervisor's, or a directory below it, which init looks for: whoever serves a file system
+    /// must not wait for it.
+    Served {
+        source: PathBuf,
+        subpath: Option<PathBuf>,
+        target: PathBuf,
+        read_only: bool,
+    },
     /// Every device of the host's /dev that is not there yet (`--privileged`); what the user may not
     /// open stays closed.
     AllDevices,
@@ -204,7 +212,10 @@ pub enum Borrow {
 impl MountOp {
     /// Whether a detached tree that the supervisor opened comes with it.
     pub fn brings_tree(&self) -> bool {
-        matches!(self, MountOp::Bind { .. } | MountOp::Volume { .. } | MountOp::Borrowed { .. })
+        matches!(
+            self,
+            MountOp::Bind { .. } | MountOp::Volume { .. } | MountOp::Served { .. } | MountOp::Borrowed { .. }
+        )
     }
 }
 

@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
 
 use super::channel::{Failure, Fault, reason};
 use super::launch::{Launch, MountOp};
@@ -52,6 +52,14 @@ impl Host {
                 MountOp::Bind { source, target, .. } | MountOp::Volume { source, target, .. } => {
                     let tree = next(&mut trees)?;
                     bind(tree.as_fd(), target).map_err(|e| mount_failure(source, target, &e))?;
+                }
+                MountOp::Served { source, subpath, target, .. } => {
+                    let tree = next(&mut trees)?;
+                    bind(tree.as_fd(), target).map_err(|e| mount_failure(source, target, &e))?;
+                    if let Some(below) = subpath {
+                        let replaced = replace_by_below(tree.as_fd(), below, target);
+                        replaced.map_err(|e| mount_failure(below, target, &e))?;
+                    }
                 }
                 MountOp::Borrowed { target, .. } => {
                     let tree = next(&mut trees)?;
@@ -218,6 +226,17 @@ fn bind(tree: BorrowedFd<'_>, target: &Path) -> io::Result<()> {
         Err(_) => make_file(target)?,
     }
     mount::attach(tree, target)
+}
+
+/// Mounts, instead of the whole of a mount, what lies below it: a detached tree can only be copied as a whole
+/// (open_tree(2) before Linux 6.15).
+fn replace_by_below(whole: BorrowedFd<'_>, below: &Path, target: &Path) -> io::Result<()> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let inside = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    let directory = rustix::fs::openat2(whole, below, flags, Mode::empty(), inside)?;
+    let tree = mount::clone_tree(directory.as_fd(), Path::new(""), false)?;
+    rustix::mount::unmount(target, rustix::mount::UnmountFlags::DETACH)?;
+    mount::attach(tree.as_fd(), target)
 }
 
 fn mount_failure(source: &Path, target: &Path, error: &io::Error) -> Failure {

@@ -147,6 +147,9 @@ fn start_init(
             MountOp::Volume { source, subpath, target, read_only } => {
                 trees.push(open_volume(source, subpath.as_deref(), target, *read_only)?);
             }
+            MountOp::Served { source, target, read_only, .. } => {
+                trees.push(open_volume(source, None, target, *read_only)?);
+            }
             MountOp::Borrowed { what, .. } => trees.push(borrow(*what, &joins)?),
             _ => {}
         }

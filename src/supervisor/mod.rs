@@ -19,6 +19,7 @@ mod keys;
 pub mod mounting;
 mod paper;
 mod pause;
+pub mod places;
 pub mod protocol;
 pub mod removal;
 mod report;

@@ -2,7 +2,7 @@
 //!
 //! A process serves what is mounted, as a supervisor does, in a mount namespace of its own; whoever asked
 //! gets the mount as a detached tree. The process ends when nobody has it mounted any more: after `unmount`,
-//! or with the mount namespace that it was for.
+//! or with the mount namespace that it was for, or when it is told to (`places`).
 
 use std::ffi::CString;
 use std::fs::File;
@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use rustix::mount::{MountPropagationFlags, mount_change};
 use serde::{Deserialize, Serialize};
 
+use super::places::{Place, Serving};
 use super::protocol::{Failure, FailureKind};
 use super::root;
 use crate::config::Config;
@@ -45,17 +46,18 @@ pub enum What {
 struct Paper {
     config: Config,
     what: What,
+    place: Place,
 }
 
 fn failed(step: &str, error: &io::Error) -> Failure {
     Failure::new(FailureKind::System, format!("{step}: {error}"))
 }
 
-/// A detached tree of what was asked for, served from now on. The caller is root of the user namespace
-/// that its mount namespace belongs to.
-pub fn tree(config: &Config, what: What) -> Result<OwnedFd, Failure> {
+/// A detached tree of what was asked for, to be attached at `place`, served from now on. The caller is root of the
+/// user namespace that its mount namespace belongs to.
+pub fn tree(config: &Config, what: What, place: Place) -> Result<OwnedFd, Failure> {
     let start = |error: io::Error| failed("starting the process that serves the mount", &error);
-    let stream = send_off(&Paper { config: config.clone(), what }).map_err(start)?;
+    let stream = send_off(&Paper { config: config.clone(), what, place }).map_err(start)?;
     let (_, tree) = socket::receive_with_fd(stream.as_fd(), &mut [0]).map_err(start)?;
     if let Some(tree) = tree {
         return Ok(tree);
@@ -96,8 +98,11 @@ pub fn main() -> ! {
     let served = (|| -> io::Result<()> {
         let paper: Paper = serde_json::from_reader(File::from(process::inherited(3)?))?;
         let stream = UnixStream::from(process::inherited(4)?);
+        // A directory that somebody has mounted would stay so for as long as this process stands in it.
+        rustix::process::chdir("/")?;
         match make(&paper) {
-            Ok(Served { rootfs, tree, _lock }) => {
+            Ok(Served { rootfs, tree, serving, _lock }) => {
+                serving.end_when_told()?;
                 socket::send_with_fd(stream.as_fd(), b"m", tree.as_fd())?;
                 // Else this process would be one that has it mounted.
                 drop((tree, stream));
@@ -116,6 +121,7 @@ pub fn main() -> ! {
 struct Served {
     rootfs: Rootfs,
     tree: OwnedFd,
+    serving: Serving,
     _lock: Option<OfdLock>,
 }
 
@@ -123,6 +129,7 @@ fn make(paper: &Paper) -> Result<Served, Failure> {
     let config = &paper.config;
     let images = ImageStore::open(config);
     let host = HostFacts::gather().map_err(|e| failed("looking at the machine", &e))?;
+    let serving = paper.place.serve().map_err(|e| failed("preparing the place to mount at", &e))?;
     let (rootfs, target, lock) = match &paper.what {
         What::Container(id) => {
             let store = ContainerStore::open(config);
@@ -157,7 +164,7 @@ fn make(paper: &Paper) -> Result<Served, Failure> {
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
         .map_err(|e| failed("separating the mounts", &e.into()))?;
     let tree = mount::clone_path(&target, false).map_err(|e| failed("copying the mount", &e))?;
-    Ok(Served { rootfs, tree, _lock: lock })
+    Ok(Served { rootfs, tree, serving, _lock: lock })
 }
 
 /// Where an image is mounted before it is given away.

@@ -102,7 +102,7 @@ fn forget_mounted(config: &Config) -> io::Result<()> {
     Ok(())
 }
 
-fn overlay_choice(config: &Config, record: &ContainerRecord) -> Result<OverlayChoice, Failure> {
+pub fn overlay_choice(config: &Config, record: &ContainerRecord) -> Result<OverlayChoice, Failure> {
     if let Some(choice) = record.spec.overlay {
         return Ok(choice);
     }

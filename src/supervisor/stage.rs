@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::container::store::{self, ALIVE, CHANGE, ContainerStore, PAUSED, Withd
 use crate::container::{ContainerRecord, Exit, StateFile};
 use crate::identity::Table;
 use crate::image::config::RunConfig;
-use crate::image::{Image, ImageStore};
+use crate::image::{Image, ImageStore, PinnedImage};
 use crate::logs;
 use crate::overlay;
 use crate::runtime::emulation::{Emulator, Powers};
@@ -306,7 +306,7 @@ impl Stage {
             network,
         })?;
         let users = ground.users.as_ref().map(|table| self.emulate(table, &launch)).transpose()?;
-        let throwaways = self.mount_throwaways()?;
+        let throwaways = self.mount_throwaways(&ground.host)?;
         let wanted = Wanted {
             stdin: spec.stdin_open,
             output: true,
@@ -384,20 +384,47 @@ impl Stage {
         self.directory.join("overlays")
     }
 
-    /// Mounts what takes the writes for directories that are to stay as they are.
-    fn mount_throwaways(&self) -> Result<Vec<overlay::Throwaway>, Failure> {
+    /// Mounts images, and what takes the writes for directories that are to stay as they are.
+    fn mount_throwaways(&self, host: &HostFacts) -> Result<Vec<overlay::Throwaway>, Failure> {
         let mut mounted = Vec::new();
-        for (at, mount) in self.record.spec.mounts.iter().enumerate().filter(|(_, mount)| mount.overlay) {
-            let lower = match &mount.kind {
-                MountKind::Bind { source, .. } => source.clone(),
-                MountKind::Volume { name, .. } => VolumeStore::open(&self.paper.config).data(name),
-                MountKind::Tmpfs { .. } => continue,
+        for (at, mount) in self.record.spec.mounts.iter().enumerate() {
+            let place = self.overlays().join(at.to_string());
+            let throwaway = match &mount.kind {
+                MountKind::Image { .. } => {
+                    let Some(image) = mount.image() else { continue };
+                    let plan = self.image_plan(image, &place, host)?;
+                    overlay::Throwaway::mount_image(plan, mount.read_only, &place)
+                }
+                MountKind::Bind { source, .. } if mount.overlay => overlay::Throwaway::mount(source, &place),
+                MountKind::Volume { name, .. } if mount.overlay => {
+                    overlay::Throwaway::mount(&VolumeStore::open(&self.paper.config).data(name), &place)
+                }
+                MountKind::Bind { .. } | MountKind::Volume { .. } | MountKind::Tmpfs { .. } => continue,
             };
-            let throwaway = overlay::Throwaway::mount(&lower, &self.overlays().join(at.to_string()));
             mounted
                 .push(throwaway.map_err(|e| Failure { kind: FailureKind::Invalid, ..Failure::system(&e) })?);
         }
         Ok(mounted)
+    }
+
+    fn image_plan(
+        &self,
+        image: &PinnedImage,
+        place: &Path,
+        host: &HostFacts,
+    ) -> Result<overlay::Plan, Failure> {
+        let config = &self.paper.config;
+        let images = ImageStore::open(config);
+        let (uids, gids) = nested_maps(&self.record.spec, host)?;
+        Ok(overlay::Plan {
+            view: images.layers.merged(&image.layers).map_err(|e| Failure::system(&e))?,
+            container: place.with_extension("image"),
+            choice: root::overlay_choice(config, &self.record)?,
+            uids: root::ranges(&uids),
+            gids: root::ranges(&gids),
+            unpacked_cache: config.unpacked(),
+            volatile: true,
+        })
     }
 
     /// Gives empty volumes what the image has where they are mounted.

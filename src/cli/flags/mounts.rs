@@ -287,7 +287,11 @@ pub struct MountFlag {
     size: Option<u64>,
     mode: Option<u32>,
     volume: VolumeOptions,
-    image_subpath: bool,
+    /// Podman's, of volumes and images.
+    subpath: Option<PathBuf>,
+    image_subpath: Option<PathBuf>,
+    /// Podman's, of images.
+    writable: Option<bool>,
 }
 
 /// `volume-*`
@@ -326,7 +330,17 @@ pub fn parse_mount(text: &str) -> Result<MountFlag, String> {
             }
         }
         let key = key.to_lowercase();
-        let flag = ["readonly", "ro", "u", "chown", "volume-nocopy", "bind-nonrecursive", "bind-create-src"];
+        let flag = [
+            "readonly",
+            "ro",
+            "rw",
+            "readwrite",
+            "u",
+            "chown",
+            "volume-nocopy",
+            "bind-nonrecursive",
+            "bind-create-src",
+        ];
         let text = match value {
             Some(value) => value,
             None if flag.contains(&key.as_str()) => "true",
@@ -344,6 +358,8 @@ pub fn parse_mount(text: &str) -> Result<MountFlag, String> {
             "source" | "src" => mount.source = text.to_owned(),
             "target" | "dst" | "destination" => mount.target = text.to_owned(),
             "readonly" | "ro" => mount.read_only = truth()?,
+            "rw" | "readwrite" => mount.writable = Some(truth()?),
+            "subpath" => mount.subpath = Some(PathBuf::from(text)),
             "consistency" => {}
             "u" | "chown" => mount.chown = truth()?,
             "bind-propagation" => mount.propagation = Some(text.to_lowercase()),
@@ -372,11 +388,17 @@ pub fn parse_mount(text: &str) -> Result<MountFlag, String> {
             "volume-driver" => mount.volume.driver = text.to_owned(),
             "volume-opt" => mount.volume.options.extend([pair(text)]),
             "volume-subpath" => mount.volume.subpath = Some(PathBuf::from(text)),
-            "image-subpath" => mount.image_subpath = true,
+            "image-subpath" => mount.image_subpath = Some(PathBuf::from(text)),
             _ => return Err(format!("unknown option '{key}' in '{field}'")),
         }
     }
-    mount.check().map(|()| mount)
+    mount.check()?;
+    match mount.kind.as_str() {
+        "volume" => mount.volume.subpath = mount.volume.subpath.or(mount.subpath.take()),
+        "image" => mount.image_subpath = mount.image_subpath.or(mount.subpath.take()),
+        _ => {}
+    }
+    Ok(mount)
 }
 
 impl MountFlag {
@@ -388,11 +410,16 @@ impl MountFlag {
         match () {
             _ if self.kind.is_empty() => Err("type is required".to_owned()),
             _ if self.target.is_empty() => Err("target is required".to_owned()),
-            _ if self.chown && is("tmpfs") => mixed("chown"),
+            _ if self.chown && (is("tmpfs") || is("image")) => mixed("chown"),
             _ if self.volume != VolumeOptions::default() && !is("volume") => mixed("volume"),
             _ if bind_options && !is("bind") => mixed("bind"),
             _ if (self.size.is_some() || self.mode.is_some()) && !is("tmpfs") => mixed("tmpfs"),
-            _ if self.image_subpath && !is("image") => mixed("image"),
+            _ if self.image_subpath.is_some() && !is("image") => mixed("image"),
+            _ if self.subpath.is_some() && !is("image") && !is("volume") => mixed("subpath"),
+            _ if self.writable.is_some() && !is("image") => mixed("rw"),
+            _ if self.writable == Some(true) && self.read_only => {
+                Err("options 'rw' and 'readonly' contradict each other".to_owned())
+            }
             _ => match self.recursive.as_deref() {
                 Some(how @ ("writable" | "readonly")) if !self.read_only => Err(format!(
                     "option 'bind-recursive={how}' requires 'readonly' to be specified in conjunction"
@@ -465,9 +492,7 @@ fn mount(flag: MountFlag) -> Result<MountSpec> {
             if anonymous && subpath.is_some() {
                 return Err(config("must not set Subpath when using anonymous volumes"));
             }
-            if subpath.as_ref().is_some_and(|path| {
-                path.is_absolute() || path.components().any(|c| c == Component::ParentDir)
-            }) {
+            if subpath.as_deref().is_some_and(leads_out) {
                 return Err(config("subpath must be a relative path within the volume"));
             }
             if !anonymous {
@@ -477,7 +502,17 @@ fn mount(flag: MountFlag) -> Result<MountSpec> {
             let name = flag.source;
             MountKind::Volume { name, anonymous, no_copy, subpath, labels, options, asked: Asked::MountFlag }
         }
-        "image" => return Err(later::not_yet("mount", "mounts of images are not there yet")),
+        "image" => {
+            if flag.source.is_empty() {
+                return Err(config("field Source must not be empty"));
+            }
+            if flag.image_subpath.as_deref().is_some_and(leads_out) {
+                return Err(config("subpath must be a relative path within the image"));
+            }
+            let kind = MountKind::Image { source: flag.source, image: None, subpath: flag.image_subpath };
+            let target = absolute(Path::new(&flag.target));
+            return Ok(MountSpec::new(kind, target, flag.writable != Some(true)));
+        }
         "npipe" | "cluster" => {
             return Err(later::not_yet("mount", "mounts of this type exist on Windows and in swarms only"));
         }
@@ -485,6 +520,10 @@ fn mount(flag: MountFlag) -> Result<MountSpec> {
     };
     let target = absolute(Path::new(&flag.target));
     Ok(MountSpec { chown: flag.chown, ..MountSpec::new(kind, target, flag.read_only) })
+}
+
+fn leads_out(subpath: &Path) -> bool {
+    subpath.is_absolute() || subpath.components().any(|part| part == Component::ParentDir)
 }
 
 /// Docker's volume plugins need its engine; ours are all directories.

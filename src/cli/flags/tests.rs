@@ -179,6 +179,24 @@ fn mounts_in_every_spelling() {
 }
 
 #[test]
+fn images_in_every_spelling() {
+    for (line, subpath, read_only) in [
+        ("--mount type=image,source=tools:1,target=/t", None, true),
+        ("--mount type=image,src=tools:1,dst=/t,ro,rw=false", None, true),
+        ("--mount type=image,src=tools:1,dst=/t,rw", None, false),
+        ("--mount type=image,src=tools:1,dst=/t,readwrite=true,subpath=a/b", Some("a/b"), false),
+        ("--mount type=image,src=tools:1,dst=/t,image-subpath=a", Some("a"), true),
+    ] {
+        let kind = MountKind::Image {
+            source: "tools:1".to_owned(),
+            image: None,
+            subpath: subpath.map(std::path::PathBuf::from),
+        };
+        assert_eq!(spec(line).mounts, [MountSpec::new(kind, "/t".into(), read_only)], "{line}");
+    }
+}
+
+#[test]
 fn volumes_in_every_spelling() {
     let volume = |name: &str, asked| MountKind::Volume {
         name: name.to_owned(),

@@ -89,18 +89,33 @@ pub struct Held {
     _lock: File,
 }
 
-/// What went wrong when the containers were asked for.
+/// What went wrong when the users of images were asked for.
 pub type InUseError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Asks for the containers; called while nobody can pin another image.
+/// Asks for the users of images; called while nobody can pin another image.
 pub type AskInUse<'a> = &'a mut dyn FnMut() -> Result<Vec<InUse>, InUseError>;
 
-/// A container that uses an image: engine tells the store, which does not know containers' store.
+/// An image that is used: engine tells the store, which knows neither containers nor mounts.
 #[derive(Debug, Clone)]
 pub struct InUse {
-    pub container: String,
-    pub running: bool,
+    pub user: User,
     pub image: PinnedImage,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum User {
+    Container {
+        id: String,
+        running: bool,
+    },
+    /// It is mounted for somebody (`image mount`).
+    Mount,
+}
+
+impl User {
+    pub fn is_running(&self) -> bool {
+        matches!(self, User::Container { running: true, .. })
+    }
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
 use super::names::Origin;
-use super::{AskInUse, Image, ImageError, ImageStore, InUse, full_id};
+use super::{AskInUse, Image, ImageError, ImageStore, InUse, User, full_id};
 use crate::digest::Digest;
 use crate::image::{ImageConfig, Reference};
 use crate::layer::{DiffId, chain_id};
@@ -208,7 +208,7 @@ impl ImageStore {
 /// Docker's rules.
 fn plan(image: &Image, name: &str, force: bool, users: &[&InUse]) -> Result<Plan, ImageError> {
     let names = &image.names;
-    let running = users.iter().find(|user| user.running);
+    let running = users.iter().find(|used| used.user.is_running());
     let by_id = full_id(name).is_some_and(|id| id == image.id)
         || image.id.hex().starts_with(name)
         || image.id.to_string().starts_with(name);
@@ -221,12 +221,17 @@ fn plan(image: &Image, name: &str, force: bool, users: &[&InUse]) -> Result<Plan
     } else {
         if !force
             && is_single(names)
-            && let Some(user) = users.first()
+            && let Some(used) = users.first()
         {
+            let image = image.id.short();
+            let why = match &used.user {
+                User::Container { id, .. } => {
+                    format!("container {} is using its referenced image {image}", short(id))
+                }
+                User::Mount => format!("its referenced image {image} is mounted"),
+            };
             return Err(ImageError::Conflict(format!(
-                "unable to remove repository reference {name:?} (must force) - container {} is using its referenced image {}",
-                short(&user.container),
-                image.id.short()
+                "unable to remove repository reference {name:?} (must force) - {why}"
             )));
         }
         let wanted = Reference::parse(name)?;
@@ -263,9 +268,12 @@ fn check_delete(
     let refuse = |how: &str, why: String| {
         Err(ImageError::Conflict(format!("unable to delete {} ({how}) - {why}", image.id.short())))
     };
-    if let Some(user) = users.iter().find(|user| user.running) {
-        let why = format!("image is being used by running container {}", short(&user.container));
-        return refuse("cannot be forced", why);
+    let running = users.iter().find_map(|used| match &used.user {
+        User::Container { id, running: true } => Some(id),
+        _ => None,
+    });
+    if let Some(id) = running {
+        return refuse("cannot be forced", format!("image is being used by running container {}", short(id)));
     }
     if force {
         return Ok(());
@@ -273,11 +281,11 @@ fn check_delete(
     if count_names && names > 0 {
         return refuse("must be forced", "image is referenced in multiple repositories".to_owned());
     }
-    match users.first() {
-        Some(user) => {
-            let why = format!("image is being used by stopped container {}", short(&user.container));
-            refuse("must be forced", why)
+    match users.first().map(|used| &used.user) {
+        Some(User::Container { id, .. }) => {
+            refuse("must be forced", format!("image is being used by stopped container {}", short(id)))
         }
+        Some(User::Mount) => refuse("must be forced", "image is mounted".to_owned()),
         None => Ok(()),
     }
 }
@@ -325,7 +333,8 @@ mod tests {
     }
 
     fn user(running: bool) -> InUse {
-        InUse { container: "c0ffee000000ffff".to_owned(), running, image: image(&[]).pin() }
+        let user = User::Container { id: "c0ffee000000ffff".to_owned(), running };
+        InUse { user, image: image(&[]).pin() }
     }
 
     #[test]
@@ -337,6 +346,11 @@ mod tests {
         let d = digested.as_str();
         let stopped = [user(false)];
         let running = [user(true)];
+        let mounted = [InUse { user: User::Mount, image: image(&[]).pin() }];
+        let is_mounted = format!("unable to delete {short} (must be forced) - image is mounted");
+        let name_is_mounted = format!(
+            "unable to remove repository reference \"debian:12\" (must force) - its referenced image {short} is mounted"
+        );
         let both = vec![d, "debian:12"];
         type Case<'a> = (Vec<&'a str>, &'a str, bool, &'a [InUse], Result<(Vec<&'a str>, bool), String>);
         let multiple = format!(
@@ -375,6 +389,9 @@ mod tests {
             (vec!["debian:12"], &short, false, &running, Err(in_running.clone())),
             (vec!["debian:12"], &short, true, &running, Err(in_running.clone())),
             (vec!["debian:12", "x:1"], &short, true, &running, Err(in_running.clone())),
+            (vec!["debian:12"], "debian:12", false, &mounted, Err(name_is_mounted)),
+            (vec!["debian:12"], &short, false, &mounted, Err(is_mounted)),
+            (vec!["debian:12"], "debian:12", true, &mounted, Ok((vec!["debian:12"], true))),
         ];
         for (names, typed, force, users, expected) in cases {
             let users: Vec<&InUse> = users.iter().collect();

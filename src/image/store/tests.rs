@@ -44,7 +44,7 @@ impl Home {
 }
 
 fn pin(image: &Image, running: bool) -> InUse {
-    InUse { container: "c".repeat(64), running, image: image.pin() }
+    InUse { user: User::Container { id: "c".repeat(64), running }, image: image.pin() }
 }
 
 #[test]

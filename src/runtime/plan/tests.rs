@@ -214,6 +214,7 @@ fn place(op: &MountOp) -> &Path {
         MountOp::FileSystem { target, .. }
         | MountOp::Bind { target, .. }
         | MountOp::Borrowed { target, .. }
+        | MountOp::Served { target, .. }
         | MountOp::Device { target, .. } => target,
         MountOp::Symlink { path, .. } | MountOp::Volume { target: path, .. } => path,
         MountOp::AllDevices => Path::new("/dev"),
@@ -398,6 +399,19 @@ fn mounts_under_an_overlay_and_for_the_containers_user() {
     // Init makes it read-only when it has its owner.
     assert_eq!(source("/given"), (Some("/src"), false));
     assert_eq!(launch.given, [Given { target: "/given".into(), read_only: true }]);
+}
+
+#[test]
+fn images_are_mounted_from_where_they_are_served() {
+    let kind = MountKind::Image { source: "tools".to_owned(), image: None, subpath: Some("a".into()) };
+    let mounts = vec![bind("/plain"), MountSpec::new(kind, "/tools".into(), true)];
+    let launch = planned(ContainerSpec { mounts, ..isolated() });
+    assert!(launch.mounts.contains(&MountOp::Served {
+        source: "/store/overlays/1".into(),
+        subpath: Some("a".into()),
+        target: "/tools".into(),
+        read_only: true,
+    }));
 }
 
 #[test]

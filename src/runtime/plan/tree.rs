@@ -97,6 +97,7 @@ fn target(op: &MountOp) -> &Path {
         | MountOp::Borrowed { target, .. }
         | MountOp::Device { target, .. }
         | MountOp::Volume { target, .. }
+        | MountOp::Served { target, .. }
         | MountOp::Symlink { path: target, .. } => target,
         MountOp::AllDevices => Path::new("/dev"),
     }
@@ -241,6 +242,12 @@ fn wish(mount: &MountSpec, at: usize, input: &PlanInput<'_>) -> MountOp {
         },
         MountKind::Volume { name, subpath, .. } => MountOp::Volume {
             source: volume::data_in(input.volumes, name),
+            subpath: subpath.clone(),
+            target,
+            read_only,
+        },
+        MountKind::Image { subpath, .. } => MountOp::Served {
+            source: input.files.overlays.join(at.to_string()),
             subpath: subpath.clone(),
             target,
             read_only,

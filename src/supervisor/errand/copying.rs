@@ -177,7 +177,8 @@ impl Copier {
                 MountKind::Volume { name, subpath, .. } => {
                     volume::tree(&volume::data_in(volumes, name), subpath.as_deref())
                 }
-                MountKind::Tmpfs { .. } => continue,
+                // These are there only while it runs.
+                MountKind::Image { .. } | MountKind::Tmpfs { .. } => continue,
             };
             let Ok(tree) = tree else { continue };
             let kind = FileType::from_raw_mode(rustix::fs::fstat(&tree)?.st_mode);
@@ -308,7 +309,8 @@ impl Copier {
         let spec = &self.record.spec;
         let mounted = spec.mounts.iter().filter(|mount| {
             // Nothing is there while it does not run.
-            if self.first.is_none() && matches!(mount.kind, MountKind::Tmpfs { .. }) {
+            let is_of_run = matches!(mount.kind, MountKind::Image { .. } | MountKind::Tmpfs { .. });
+            if self.first.is_none() && is_of_run {
                 return false;
             }
             let target = copy::path::clean(mount.target.as_os_str().as_encoded_bytes());
