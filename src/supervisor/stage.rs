@@ -420,6 +420,7 @@ impl Stage {
             view: images.layers.merged(&image.layers).map_err(|e| Failure::system(&e))?,
             container: place.with_extension("image"),
             choice: root::overlay_choice(config, &self.record)?,
+            users: None,
             uids: root::ranges(&uids),
             gids: root::ranges(&gids),
             unpacked_cache: config.unpacked(),
