@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import overlay
 from meter import Result, descendants_of_home, interleaved, measure, median, pss, stop
 
 STAGE, WANTED = sys.argv[1], sys.argv[2:]
@@ -258,29 +259,14 @@ def bench_pull():
         limit("load (Debian, 235 MB), peak memory", results["coracle"].peak / 1024, 60, "MiB")
 
 
-def bench_read():
-    if not os.path.exists(f"{STAGE}/debian.tar"):
-        print("reading: skipped, there is no Debian image")
+def bench_overlay():
+    """Reading and writing by mode of the root file system, and what emulated users cost."""
+    if not os.path.exists(f"{STAGE}/debian-tools.tar"):
+        print("reading and writing: skipped, there is no Debian image with tools")
         return
-    if subprocess.run(coracle("image", "inspect", "debian"), capture_output=True).returncode:
-        quiet(coracle("import", f"{STAGE}/debian.tar", "debian"))
-    quiet(podman("import", "-q", f"{STAGE}/debian.tar", "debian", store=FUSE))
-    workloads = {
-        "find": "find / -xdev -type f -size +1 | wc -l; find / -xdev -newer /etc/passwd | wc -l; find / -xdev | wc -l",
-        "tar": "tar --one-file-system -cf - /usr /etc /var | cat > /dev/null; tar --one-file-system -cf - /usr | cat > /dev/null",
-        "python start": "for i in 1 2 3 4 5 6 7 8 9 10; do python3 -c 'import json, http.client, asyncio, xml.etree.ElementTree, sqlite3, email'; done",
-    }
-    for name, script in workloads.items():
-        tail = ["debian", "sh", "-c", script]
-        commands = {
-            "podman": podman("run", "--rm", "--network", "none", *tail, store=FUSE),
-            "hybrid": coracle("run", "--rm", "--network", "none", "--storage-opt", "overlay=hybrid", *tail),
-            "full": coracle("run", "--rm", "--network", "none", "--storage-opt", "overlay=full", *tail),
-        }
-        results = interleaved({key: (lambda argv=argv: measure(argv)) for key, argv in commands.items()}, 5)
-        for mode in ("hybrid", "full"):
-            row(f"{name}, {mode}, wall, against fuse-overlayfs", results[mode][0], results["podman"][0], 1 / 2)
-            row(f"{name}, {mode}, CPU, against fuse-overlayfs", results[mode][1], results["podman"][1], 1 / 2)
+    quiet(coracle("import", f"{STAGE}/debian-tools.tar", "tools"))
+    quiet(podman("import", "-q", f"{STAGE}/debian-tools.tar", "tools", store=FUSE))
+    overlay.bench("tools", coracle, lambda *args: podman(*args, store=FUSE), row)
 
 
 def bench_logs():
@@ -330,7 +316,7 @@ BENCHES = {
     "parallel": bench_parallel,
     "memory": bench_memory,
     "logs": bench_logs,
-    "read": bench_read,
+    "overlay": bench_overlay,
     "pull": bench_pull,
     "ps": bench_ps,
 }

@@ -8,11 +8,15 @@
 //! | extents | 24 each | data of sparse files: offset in the file, offset in the tar, length |
 //! | links | 8 each | (primary, name) of every hard-linked file with several names, sorted |
 //! | strings | | names, link targets, xattrs |
+//! | checksum | 4 | CRC-32 of all before it |
 //!
 //! The header's counts must add up to exactly the file's length, so that a truncated file is noticed
-//! without reading it. Numbers inside of the entries are believed by nobody: the readers check each.
+//! without reading it; a flipped bit is found by the checksum, as the file is opened (100,000 entries:
+//! about a millisecond). Numbers inside of the entries are believed by nobody: the readers check each.
 
 use std::io::{self, Write};
+
+use flate2::Crc;
 
 use super::{Extent, Mtime};
 use crate::digest::Digest;
@@ -20,13 +24,14 @@ use crate::layer::DiffId;
 
 pub(super) const MAGIC: [u8; 8] = *b"coracidx";
 /// Changed with every change of the format: an index of another version is made anew.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 pub(super) const HEADER_LEN: usize = 64;
 pub(super) const LAYER_LEN: usize = 40;
 pub(super) const ENTRY_LEN: usize = 80;
 pub(super) const EXTENT_LEN: usize = 24;
 pub(super) const LINK_LEN: usize = 8;
+pub(super) const CHECKSUM_LEN: usize = 4;
 
 /// Header flag: some entry has xattrs.
 pub(super) const HAS_XATTRS: u32 = 1;
@@ -226,7 +231,9 @@ impl Layout {
         let extents = entries + u64::from(entry_count) * ENTRY_LEN as u64;
         let links = extents + u64::from(extent_count) * EXTENT_LEN as u64;
         let strings = links + u64::from(link_count) * LINK_LEN as u64;
-        if strings.checked_add(u64_at(header, 40)) != Some(bytes.len() as u64) {
+        let end =
+            strings.checked_add(u64_at(header, 40)).and_then(|end| end.checked_add(CHECKSUM_LEN as u64));
+        if end != Some(bytes.len() as u64) {
             return Err("parts and length disagree");
         }
         if entry_count == 0 {
@@ -255,6 +262,33 @@ impl Layout {
     }
 }
 
+/// Whether the checksum is that of the bytes before it.
+pub(super) fn is_sound(bytes: &[u8]) -> bool {
+    bytes.split_last_chunk::<CHECKSUM_LEN>().is_some_and(|(content, written)| {
+        let mut checksum = Crc::new();
+        checksum.update(content);
+        checksum.sum() == u32::from_le_bytes(*written)
+    })
+}
+
+/// Passes bytes on and sums them up.
+struct Summing<W> {
+    out: W,
+    checksum: Crc,
+}
+
+impl<W: Write> Write for Summing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.checksum.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
 /// The parts of an index that is being made, in their final order.
 #[derive(Default)]
 pub struct Draft {
@@ -277,12 +311,20 @@ impl Draft {
 
     /// The finished bytes.
     pub fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
+        let mut summing = Summing { out, checksum: Crc::new() };
+        self.write_content(&mut summing)?;
+        let checksum = summing.checksum.sum();
+        summing.out.write_all(&checksum.to_le_bytes())
+    }
+
+    fn write_content(&self, out: &mut impl Write) -> io::Result<()> {
         let len = HEADER_LEN
             + self.layers.len() * LAYER_LEN
             + self.entries.len() * ENTRY_LEN
             + self.extents.len() * EXTENT_LEN
             + self.links.len() * LINK_LEN
-            + self.strings.len();
+            + self.strings.len()
+            + CHECKSUM_LEN;
         let any = |test: fn(&RawEntry) -> bool, flag| if self.entries.iter().any(test) { flag } else { 0 };
         let flags =
             any(|e| e.xattrs.len > 0, HAS_XATTRS) | any(|e| e.kind == Kind::LowerLink, HAS_LOWER_LINKS);

@@ -98,12 +98,15 @@ pub enum IndexError {
 }
 
 impl Index {
-    /// Maps the index and checks that its parts add up to its length.
+    /// Maps the index and checks that its parts add up to its length, and its checksum.
     pub fn open(path: &Path) -> Result<Index, IndexError> {
         let map = File::open(path)
             .and_then(|file| Map::whole(&file))
             .map_err(|source| IndexError::Open { path: path.to_owned(), source })?;
-        Index::new(Bytes::Mapped(map)).map_err(|why| IndexError::Invalid { path: path.to_owned(), why })
+        let invalid = |why| IndexError::Invalid { path: path.to_owned(), why };
+        let sound = format::is_sound(&map);
+        let index = Index::new(Bytes::Mapped(map)).map_err(invalid)?;
+        if sound { Ok(index) } else { Err(invalid("its checksum is another one")) }
     }
 
     /// An index in memory; the error says what is wrong with the bytes.

@@ -217,6 +217,18 @@ fn a_lost_or_foreign_index_is_made_anew() {
     }
     let merged = home.dir.path().join("layers/merged").join(chain_id(&[id]).hex());
     assert_eq!(content(&store.merged(&[id]).unwrap(), "a").unwrap(), "one");
+    for file in [&path(&id), &merged] {
+        let good = fs::read(file).unwrap();
+        for at in (0..good.len()).step_by(7).chain([good.len() - 1]) {
+            let mut bad = good.clone();
+            bad[at] ^= 1 << (at % 8);
+            fs::write(file, bad).unwrap();
+            assert!(Index::open(file).is_err(), "bit {} of byte {at}", at % 8);
+        }
+        assert_eq!(content(&store.merged(&[id]).unwrap(), "a").unwrap(), "one");
+        assert_eq!(store.index(&id).unwrap().layers(), [id]);
+        assert_eq!(fs::read(file).unwrap(), good, "{}", file.display());
+    }
     fs::write(&merged, b"nonsense").unwrap();
     assert_eq!(content(&store.merged(&[id]).unwrap(), "a").unwrap(), "one");
     assert!(Index::open(&merged).is_ok());

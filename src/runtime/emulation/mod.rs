@@ -29,7 +29,6 @@ mod view;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -40,7 +39,7 @@ pub use calls::{Owners, program};
 use super::capability;
 use crate::identity::{Credentials, Table};
 use crate::sys;
-use server::Server;
+use server::{Server, Service};
 
 /// Name (`argv[0]`) under which main dispatches here.
 pub const STAGE: &str = "coracle-users";
@@ -164,12 +163,12 @@ fn run() -> io::Result<()> {
     let processes = rustix::fs::openat(CWD, "/proc", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
     sys::namespace::join(there.as_fd(), libc::CLONE_NEWNS)?;
     rustix::process::fchdir(&processes)?;
-    let server = Arc::new(Server::new(table, powers)?);
+    let service = Service::new(Server::new(table, powers)?);
     while let Some((order, listener)) = next(&orders)? {
         let Order::Listen { pid, identity } = order else { continue };
         // Before the first answer, which the process waits for.
-        server.identify(pid, &identity)?;
-        server::serve(&server, listener)?;
+        service.server().identify(pid, &identity)?;
+        service.serve(listener)?;
     }
     Ok(())
 }

@@ -4,9 +4,12 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::thread::Thread;
+use std::time::Duration;
 
-use rustix::event::{EventfdFlags, epoll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, XattrFlags};
 
 use super::calls::{Call, Decoded, Decoder, Kind, Named, Which, Xattr};
@@ -680,86 +683,167 @@ fn owned_by(file: &OwnedFd, device: u64) -> Owned {
     }
 }
 
-/// Serves one listener until no process is left that it could hear from.
-pub fn serve(server: &Arc<Server>, listener: OwnedFd) -> io::Result<()> {
-    // Older kernels do without.
-    let _ = notify::wake_on_the_callers_processor(listener.as_fd());
-    let ended = rustix::event::eventfd(0, EventfdFlags::CLOEXEC)?;
-    Crew::grow(&Arc::new(Crew { server: server.clone(), listener, ended, counts: Mutex::default() }))
+/// How long a call may take before somebody else waits for the next ones.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// Serves listeners, each from a thread of its own. One thread waits in the kernel's queue and answers: that
+/// lets the caller's processor run it at once, where two that wait would both be woken by every call. Only when it
+/// is held up, by a file system, does the watch give it company.
+pub struct Service {
+    server: Server,
+    /// Older kernels do not wake who waits when the last process has gone (Linux 6.11): there poll(2) is
+    /// asked first.
+    polls: bool,
+    workers: Mutex<Vec<Arc<Worker>>>,
+    /// The watch sleeps until the next call.
+    is_idle: AtomicBool,
+    watch: OnceLock<Thread>,
 }
 
-/// The threads of a listener: one more whenever none is left that waits.
-struct Crew {
-    server: Arc<Server>,
-    listener: OwnedFd,
-    /// Tells the others that there is nothing left to do.
-    ended: OwnedFd,
-    counts: Mutex<Counts>,
+/// A thread that answers.
+struct Worker {
+    listener: Arc<OwnedFd>,
+    /// How many steps it has made: odd while it answers.
+    steps: AtomicU64,
 }
 
-#[derive(Default)]
-struct Counts {
-    waiting: usize,
-    all: usize,
+impl Worker {
+    fn is_busy(steps: u64) -> bool {
+        steps % 2 == 1
+    }
 }
 
-impl Crew {
-    /// A call wakes one of them: each waits with an epoll of its own.
-    fn grow(crew: &Arc<Crew>) -> io::Result<()> {
-        let calls = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        epoll::add(&calls, &crew.listener, CALL, epoll::EventFlags::IN | epoll::EventFlags::EXCLUSIVE)?;
-        epoll::add(&calls, &crew.ended, END, epoll::EventFlags::IN)?;
-        let own = crew.clone();
-        std::thread::Builder::new()
-            .name("users".into())
-            .stack_size(STACK)
-            .spawn(move || Crew::work(&own, &calls))?;
-        let mut counts = locked(&crew.counts);
-        counts.waiting += 1;
-        counts.all += 1;
-        Ok(())
+impl Service {
+    pub fn new(server: Server) -> Arc<Service> {
+        let release = rustix::system::uname().release().to_string_lossy().into_owned();
+        Arc::new(Service {
+            server,
+            polls: crate::runtime::plan::kernel_version(&release) < (6, 11),
+            workers: Mutex::default(),
+            is_idle: AtomicBool::new(false),
+            watch: OnceLock::new(),
+        })
     }
 
-    fn work(crew: &Arc<Crew>, calls: &OwnedFd) {
-        while let Some(call) = crew.next(calls) {
-            if crew.leaves_nobody()
-                && let Err(error) = Crew::grow(crew)
-            {
-                tracing::debug!(%error, "one thread fewer");
-            }
-            let answer = crew.server.answer(crew.listener.as_fd(), &call);
-            // Whoever was killed needs none.
-            let _ = notify::answer(crew.listener.as_fd(), call.id, answer);
-            locked(&crew.counts).waiting += 1;
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Answers what arrives at a listener until no process is left that it could hear from.
+    pub fn serve(self: &Arc<Service>, listener: OwnedFd) -> io::Result<()> {
+        // Older kernels do without.
+        let _ = notify::wake_on_the_callers_processor(listener.as_fd());
+        if self.watch.get().is_none() {
+            let own = self.clone();
+            let watch = thread("watch", move || own.watch())?;
+            // Nobody else starts one: orders arrive one by one.
+            let _ = self.watch.set(watch);
         }
+        self.hire(Arc::new(listener))
     }
 
-    fn leaves_nobody(&self) -> bool {
-        let mut counts = locked(&self.counts);
-        counts.waiting = counts.waiting.saturating_sub(1);
-        counts.waiting == 0 && counts.all < MOST_THREADS
+    fn hire(self: &Arc<Service>, listener: Arc<OwnedFd>) -> io::Result<()> {
+        let worker = Arc::new(Worker { listener, steps: AtomicU64::new(0) });
+        locked(&self.workers).push(worker.clone());
+        let own = self.clone();
+        let hired = thread("users", {
+            let worker = worker.clone();
+            move || {
+                own.work(&worker);
+                own.dismiss(&worker);
+            }
+        });
+        if hired.is_err() {
+            self.dismiss(&worker);
+        }
+        hired.map(drop)
+    }
+
+    fn dismiss(&self, worker: &Arc<Worker>) {
+        locked(&self.workers).retain(|other| !Arc::ptr_eq(other, worker));
+    }
+
+    fn work(&self, worker: &Worker) {
+        let listener = worker.listener.as_fd();
+        while let Some(call) = self.next(listener) {
+            worker.steps.fetch_add(1, Ordering::SeqCst);
+            if self.is_idle.load(Ordering::SeqCst)
+                && self.is_idle.swap(false, Ordering::SeqCst)
+                && let Some(watch) = self.watch.get()
+            {
+                watch.unpark();
+            }
+            let answer = self.server.answer(listener, &call);
+            // Whoever was killed needs none.
+            let _ = notify::answer(listener, call.id, answer);
+            worker.steps.fetch_add(1, Ordering::SeqCst);
+        }
     }
 
     /// `None` when the last process under the filter has gone.
-    fn next(&self, calls: &OwnedFd) -> Option<Notification> {
+    fn next(&self, listener: BorrowedFd<'_>) -> Option<Notification> {
         loop {
-            let mut events = [epoll::Event { flags: epoll::EventFlags::empty(), data: END }; 1];
-            match epoll::wait(calls, &mut events[..], None) {
-                Ok(0) | Err(rustix::io::Errno::INTR) => continue,
-                Ok(_) if { events[0].data } == CALL => {}
-                _ => return None,
-            }
-            if { events[0].flags }.intersects(epoll::EventFlags::HUP | epoll::EventFlags::ERR) {
-                let _ = rustix::io::write(&self.ended, &1u64.to_ne_bytes());
+            if self.polls && has_ended(listener, None) {
                 return None;
             }
-            // Another thread may have been faster, or the caller gone.
-            if let Ok(call) = notify::receive(self.listener.as_fd()) {
-                return Some(call);
+            match notify::receive(listener) {
+                Ok(call) => return Some(call),
+                // The caller was killed meanwhile, or there are none any more.
+                Err(_) if has_ended(listener, Some(&NOW)) => return None,
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Looks from time to time whether all that serve a listener are held up, as long as there are calls.
+    fn watch(self: &Arc<Service>) {
+        let mut before: Vec<(*const Worker, u64)> = Vec::new();
+        loop {
+            std::thread::sleep(PATIENCE);
+            let workers = locked(&self.workers).clone();
+            let steps: Vec<_> = workers
+                .iter()
+                .map(|worker| (Arc::as_ptr(worker), worker.steps.load(Ordering::SeqCst)))
+                .collect();
+            let is_held_up = |at: usize| Worker::is_busy(steps[at].1) && before.contains(&steps[at]);
+            for (at, worker) in workers.iter().enumerate() {
+                let same = |other: usize| Arc::ptr_eq(&workers[other].listener, &worker.listener);
+                let crew: Vec<usize> = (0..workers.len()).filter(|other| same(*other)).collect();
+                let is_first = crew.first() == Some(&at);
+                if is_first && crew.len() < MOST_THREADS && crew.iter().all(|at| is_held_up(*at)) {
+                    // Without one more the others wait longer.
+                    let _ = self.hire(worker.listener.clone());
+                }
+            }
+            let is_quiet = steps == before && steps.iter().all(|(_, steps)| !Worker::is_busy(*steps));
+            before = steps;
+            if is_quiet {
+                self.is_idle.store(true, Ordering::SeqCst);
+                // One that began before it could see that is not slept over.
+                let busy = |worker: &Arc<Worker>| Worker::is_busy(worker.steps.load(Ordering::SeqCst));
+                if !locked(&self.workers).iter().any(busy) {
+                    while self.is_idle.load(Ordering::SeqCst) {
+                        std::thread::park();
+                    }
+                }
+                self.is_idle.store(false, Ordering::SeqCst);
             }
         }
     }
 }
 
-const CALL: epoll::EventData = epoll::EventData::new_u64(0);
-const END: epoll::EventData = epoll::EventData::new_u64(1);
+const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+
+/// Whether nobody is left who could call; waits as long for a call.
+fn has_ended(listener: BorrowedFd<'_>, patience: Option<&Timespec>) -> bool {
+    let mut watched = [PollFd::new(&listener, PollFlags::IN)];
+    match poll(&mut watched, patience) {
+        Ok(_) => watched[0].revents().intersects(PollFlags::HUP | PollFlags::ERR),
+        Err(errno) => errno != rustix::io::Errno::INTR,
+    }
+}
+
+fn thread(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<Thread> {
+    let started = std::thread::Builder::new().name(name.into()).stack_size(STACK).spawn(body)?;
+    Ok(started.thread().clone())
+}

@@ -173,7 +173,7 @@ impl HostFacts {
 }
 
 /// `6.1.0-18-amd64` is (6, 1).
-fn kernel_version(release: &str) -> (u32, u32) {
+pub fn kernel_version(release: &str) -> (u32, u32) {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse().unwrap_or(0));
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
