@@ -415,6 +415,8 @@ fn a_run_that_takes_too_long_is_killed() {
     c.wait_for_state("box", "exited");
     assert_eq!(c.inspect("box", "{{.RestartCount}} {{.State.ExitCode}}"), "1 255");
     c.fails(125, ["run", "--timeout", "-1", "busybox"]).says("invalid syntax");
+    c.fails(125, ["run", "--timeout", "1s", "busybox"])
+        .says("invalid syntax: want a whole number of seconds");
 }
 
 #[test]

@@ -226,7 +226,7 @@ fn what_cannot_be_is_told() {
         c.fails(125, ["run", "--rm"].into_iter().chain(flags.iter().copied()).chain(["busybox", "true"]))
             .says(text);
     };
-    refused(&["--userns", "x"], "--userns: invalid USER mode");
+    refused(&["--userns", "x"], "--userns: invalid USER mode: \"x\": must be one of host, private, keep-id");
     refused(&["--userns", "keep-id:x=1"], "invalid option \"x=1\" of keep-id");
     refused(&["--userns", "auto:size=x"], "invalid option \"size=x\" of auto");
     refused(&["--userns", "ns:/proc/1/ns/user"], "use container:NAME");

@@ -85,7 +85,7 @@ pub struct VolumeUnmount {
 }
 
 fn failed(text: impl AsRef<str>) -> Failure {
-    Failure { status: FAILED, text: format!("Error: {}", text.as_ref()) }
+    Failure::of_podman(text)
 }
 
 fn engine_failed(error: engine::Error) -> Failure {

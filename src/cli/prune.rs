@@ -138,9 +138,9 @@ fn condition(filters: &Filters) -> Result<Condition> {
         [] => None,
         [only] => Some(
             ui::time::parse_moment(only, jiff::Timestamp::now())
-                .map_err(|why| Failure::new(format!("Error response from daemon: {why}")))?,
+                .map_err(|why| Failure::daemon(format!("{why}")))?,
         ),
-        _ => return Err(Failure::new("Error response from daemon: more than one until filter specified")),
+        _ => return Err(Failure::daemon("more than one until filter specified")),
     };
     Ok(Condition {
         until,

@@ -44,7 +44,7 @@ impl Verb for SystemReset {
         }
         tell(engine.prune_volumes(&Condition::default(), true).map(drop));
         for secret in engine.secrets.list().map_err(engine::Error::from)? {
-            tell(engine.remove_secret(&secret.id));
+            tell(engine.remove_secret(&secret.id).map(drop));
         }
         Ok(status)
     }

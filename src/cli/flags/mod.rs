@@ -207,7 +207,7 @@ pub struct ContainerFlags {
     #[arg(long, value_name = "map", value_parser = values::sysctl)]
     pub sysctl: Vec<(String, String)>,
     /// Kill the container when it has run for so many seconds (0 for no limit)
-    #[arg(long, value_name = "uint", value_parser = values::uint32)]
+    #[arg(long, value_name = "uint", value_parser = values::seconds)]
     pub timeout: Option<u32>,
     /// Mount a tmpfs directory
     #[arg(long, value_name = "list")]
@@ -334,13 +334,13 @@ impl ContainerFlags {
             None => None,
             Some(name) => {
                 let name = ContainerName::parse(&name);
-                Some(name.map_err(|e| Failure::usage(format!("Error response from daemon: {e}")))?)
+                Some(name.map_err(|e| Failure::refused(format!("{e}")))?)
             }
         };
         if let Some(signal) = self.stop_signal.as_deref()
             && crate::sys::signal::parse(signal).is_none()
         {
-            return Err(Failure::usage(format!("Error response from daemon: invalid signal: {signal}")));
+            return Err(Failure::refused(format!("invalid signal: {signal}")));
         }
         Ok(ContainerSpec {
             image,
@@ -450,7 +450,7 @@ impl ContainerFlags {
     }
 
     fn restart_policy(&self) -> Result<RestartPolicy> {
-        let policy = values::restart_policy(&self.restart).map_err(Failure::usage)?;
+        let policy = values::restart_policy(&self.restart)?;
         match policy {
             Some(policy) if policy != RestartPolicy::No && self.rm => {
                 Err(Failure::usage("conflicting options: cannot specify both --restart and --rm"))
@@ -462,8 +462,8 @@ impl ContainerFlags {
 
 fn working_directory(flag: Option<String>) -> Result<Option<PathBuf>> {
     match flag.filter(|path| !path.is_empty()) {
-        Some(path) if !path.starts_with('/') => Err(Failure::usage(format!(
-            "Error response from daemon: the working directory '{path}' is invalid, it needs to be an absolute path"
+        Some(path) if !path.starts_with('/') => Err(Failure::refused(format!(
+            "the working directory '{path}' is invalid, it needs to be an absolute path"
         ))),
         path => Ok(path.map(PathBuf::from)),
     }
@@ -474,8 +474,8 @@ const HOST_NAME_MAX: usize = 64;
 
 fn host_name(flag: Option<String>) -> Result<Option<String>> {
     match flag.filter(|name| !name.is_empty()) {
-        Some(name) if name.len() > HOST_NAME_MAX => Err(Failure::usage(format!(
-            "Error response from daemon: invalid hostname: {name:?} is longer than {HOST_NAME_MAX} characters"
+        Some(name) if name.len() > HOST_NAME_MAX => Err(Failure::refused(format!(
+            "invalid hostname: {name:?} is longer than {HOST_NAME_MAX} characters"
         ))),
         name => Ok(name),
     }
@@ -525,7 +525,7 @@ fn ipc(text: Option<String>) -> Result<NamespaceMode> {
         // Every private namespace can be joined by who is allowed to.
         Some("shareable" | "none") => Ok(NamespaceMode::Private),
         Some(other) if !matches!(other, "" | "private" | "host") && !other.starts_with("container:") => {
-            Err(Failure::usage(format!("Error response from daemon: invalid IPC mode: {other}")))
+            Err(Failure::refused(format!("invalid IPC mode: {other}")))
         }
         _ => namespace("--ipc", "IPC", text, true),
     }
@@ -536,8 +536,8 @@ fn oom_score(flag: Option<i64>) -> Result<Option<i32>> {
         None => Ok(None),
         Some(score) => match i32::try_from(score).ok().filter(|score| (-1000..=1000).contains(score)) {
             Some(score) => Ok(Some(score)),
-            None => Err(Failure::usage(format!(
-                "Error response from daemon: Invalid value {score}, range for oom score adj is [-1000, 1000]"
+            None => Err(Failure::refused(format!(
+                "Invalid value {score}, range for oom score adj is [-1000, 1000]"
             ))),
         },
     }
@@ -562,7 +562,7 @@ fn overlay(options: &[String]) -> Result<Option<OverlayChoice>> {
                 ));
             }
             (other, _) => {
-                return Err(Failure::usage(format!("Error response from daemon: unknown option {other}")));
+                return Err(Failure::refused(format!("unknown option {other}")));
             }
         }
     }
@@ -577,6 +577,6 @@ fn log(driver: Option<String>, options: Vec<(String, String)>) -> Result<LogSpec
         Err(logs::OptionError::NotImplemented(why)) => Err(later::not_yet("log-driver", &why)),
         // Docker's client knows this one by itself.
         Err(error) if driver == "none" => Err(Failure::usage(error.to_string())),
-        Err(error) => Err(Failure::usage(format!("Error response from daemon: {error}"))),
+        Err(error) => Err(Failure::refused(format!("{error}"))),
     }
 }
