@@ -229,7 +229,7 @@ impl<'a> Check<'a> {
             [] => None,
             values => Some(
                 ui::time::parse_moment(&values[values.len() - 1], jiff::Timestamp::now())
-                    .map_err(|why| Failure::daemon(format!("{why}")))?,
+                    .map_err(|why| Failure::daemon(why))?,
             ),
         };
         let mut patterns = filters.values("reference").to_vec();

@@ -136,10 +136,9 @@ pub fn is_confirmed(warning: &str) -> Result<bool> {
 fn condition(filters: &Filters) -> Result<Condition> {
     let until = match filters.values("until") {
         [] => None,
-        [only] => Some(
-            ui::time::parse_moment(only, jiff::Timestamp::now())
-                .map_err(|why| Failure::daemon(format!("{why}")))?,
-        ),
+        [only] => {
+            Some(ui::time::parse_moment(only, jiff::Timestamp::now()).map_err(|why| Failure::daemon(why))?)
+        }
         _ => return Err(Failure::daemon("more than one until filter specified")),
     };
     Ok(Condition {

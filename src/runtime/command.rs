@@ -202,9 +202,24 @@ fn id_failure(process: &Process, identity: &Identity, error: rustix::io::Errno) 
         Some(note) => format!(
             "{note}; other users need a line like \"NAME:100000:65536\" in /etc/subuid and /etc/subgid, and newuidmap"
         ),
-        None => "the ranges of this user in /etc/subuid and /etc/subgid do not reach so far".to_owned(),
+        None => match &process.map_from {
+            Some(flag) => format!(
+                "the container has the ids {} only, as {flag} says: ask for more there, or name one of them with --user",
+                span(&uids)
+            ),
+            None => "the ranges of this user in /etc/subuid and /etc/subgid do not reach so far".to_owned(),
+        },
     };
     Failure::new(Fault::Wish, format!("unable to setup user: {text}")).with_hint(hint)
+}
+
+/// `0-9,20`: the ids that a map has inside.
+pub(super) fn span(map: &[sys::namespace::IdMapping]) -> String {
+    let piece = |line: &sys::namespace::IdMapping| match line.count {
+        1 => line.inside.to_string(),
+        count => format!("{}-{}", line.inside, line.inside + (count - 1)),
+    };
+    map.iter().map(piece).collect::<Vec<_>>().join(",")
 }
 
 /// The process's variables, with HOME from the container's passwd when it has none.

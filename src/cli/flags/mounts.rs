@@ -11,7 +11,7 @@ use crate::runtime::plan::absolute;
 use crate::volume;
 
 fn refused(text: String) -> Failure {
-    Failure::refused(format!("{text}"))
+    Failure::refused(text)
 }
 
 /// `-v [SRC:]DST[:OPTIONS]`

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::ui::units::{go_int, go_uint};
 use crate::container::health::HealthAction;
-use crate::container::spec::{DeviceSpec, RestartPolicy, Ulimit, is_namespaced_sysctl};
+use crate::container::spec::{DeviceSpec, ImageVolumes, RestartPolicy, Ulimit, is_namespaced_sysctl};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
@@ -173,6 +173,18 @@ pub fn seconds(text: &str) -> Result<u32, String> {
     let out_of_range = || format!("strconv.ParseUint: parsing {text:?}: value out of range");
     let number = go_uint(text).and_then(|number| u32::try_from(number).map_err(|_| out_of_range()));
     number.map_err(|why| format!("{why}: want a whole number of seconds"))
+}
+
+/// `--image-volume`; podman's `bind` has been a volume without a name since long.
+pub fn image_volumes(text: &str) -> Result<ImageVolumes, String> {
+    match text {
+        "" | "anonymous" | "bind" => Ok(ImageVolumes::Anonymous),
+        "tmpfs" => Ok(ImageVolumes::Tmpfs),
+        "ignore" => Ok(ImageVolumes::Ignore),
+        other => {
+            Err(format!("invalid image-volume type {other:?}. Pick one of bind, tmpfs, ignore or anonymous"))
+        }
+    }
 }
 
 /// `--umask`, octal.
