@@ -212,5 +212,7 @@ fn volumes_are_directories() {
         within(&c, "cat $($C volume mount db)/f; $C volume unmount db").success().lines(),
         ["content", "db"]
     );
-    within(&c, "$C volume mount nosuch").status_is(125).says("get nosuch: no such volume");
+    within(&c, "$C volume mount nosuch")
+        .status_is(125)
+        .says("no volume with name \"nosuch\" found: no such volume");
 }

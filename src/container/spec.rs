@@ -353,7 +353,11 @@ pub enum UserNamespaceMode {
     },
     /// All ids but the caller's own.
     NoMap,
-    /// The map that another container has; found out when this one is created.
+    /// The map that another container has, found out when this one is created; not that container's
+    /// namespace. The stage that makes a container holds the host's tree until it has its root. In a user
+    /// namespace that another container is root of already it would be open to that one's CAP_SYS_PTRACE,
+    /// through /proc/PID/root, wherever its number can be seen (`--pid`, a bound /proc): an execve makes a
+    /// process dumpable again, so that it cannot hide before its first instruction.
     Container { name: String, like: Option<Box<UserNamespaceMode>> },
     /// As said (`--uidmap`, `--gidmap`, `--subuidname`, `--subgidname`); an empty list is the map of `Default`.
     Map { uids: Vec<IdLine>, gids: Vec<IdLine> },
