@@ -372,7 +372,7 @@ fn ids_that_a_map_leaves_out_are_named() {
             .says(text)
             .does_not_say("subuid");
     };
-    let only = "the container has the ids 0-9 only, as --uidmap and --gidmap says";
+    let only = "the container has the ids 0-9 only, as --uidmap says";
     refused(&["--uidmap", "0:1:10", "-u", "20"], only);
     refused(
         &["--userns", "auto:size=50", "-u", "2000"],

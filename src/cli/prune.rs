@@ -136,9 +136,7 @@ pub fn is_confirmed(warning: &str) -> Result<bool> {
 fn condition(filters: &Filters) -> Result<Condition> {
     let until = match filters.values("until") {
         [] => None,
-        [only] => {
-            Some(ui::time::parse_moment(only, jiff::Timestamp::now()).map_err(|why| Failure::daemon(why))?)
-        }
+        [only] => Some(ui::time::parse_moment(only, jiff::Timestamp::now()).map_err(Failure::daemon)?),
         _ => return Err(Failure::daemon("more than one until filter specified")),
     };
     Ok(Condition {

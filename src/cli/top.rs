@@ -42,8 +42,7 @@ impl Verb for Top {
             let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             return Err(Failure::daemon(format!("ps: {why}")));
         }
-        let rows =
-            select(&String::from_utf8_lossy(&output.stdout), &pids).map_err(|why| Failure::daemon(why))?;
+        let rows = select(&String::from_utf8_lossy(&output.stdout), &pids).map_err(Failure::daemon)?;
         let text: String = rows.iter().map(|row| row.join("\t") + "\n").collect();
         engine.was_looked_at(&view.record);
         ui::out(&table::align_with(&text, 20, 3))?;

@@ -171,18 +171,18 @@ mod tests {
 
     #[test]
     fn those_who_are_unknown_get_a_line() {
-        let ann = account("ann", 1000, 100, Some("users"));
-        let (passwd, group) = of(&[ann.clone()], "root:x:0:0::/root:/bin/sh", "root:x:0:\n");
+        let one = [account("ann", 1000, 100, Some("users"))];
+        let (passwd, group) = of(&one, "root:x:0:0::/root:/bin/sh", "root:x:0:\n");
         assert_eq!(passwd, "\nann:*:1000:100:A B:/w:/bin/sh\n");
         assert_eq!(group, "users:x:100:ann\n");
         // Nobody is added twice, by whatever number or name.
-        assert_eq!(of(&[ann.clone()], "x:x:1000:5::/:\n", "y:x:100:\n"), Default::default());
+        assert_eq!(of(&one, "x:x:1000:5::/:\n", "y:x:100:\n"), Default::default());
         assert_eq!(
-            of(&[ann.clone()], "ann:x:7:7::/:\n", "users:x:7:\n"),
+            of(&one, "ann:x:7:7::/:\n", "users:x:7:\n"),
             ("1000:*:1000:100:A B:/w:/bin/sh\n".to_owned(), "100:x:100:1000\n".to_owned())
         );
-        let both = of(&[ann.clone(), account("bob", 1000, 100, Some("g"))], "", "");
-        assert_eq!(both, of(&[ann], "", ""));
+        let both = of(&[one[0].clone(), account("bob", 1000, 100, Some("g"))], "", "");
+        assert_eq!(both, of(&one, "", ""));
         assert_eq!(of(&[account("d", 1, 1, None)], "", "").1, "");
     }
 

@@ -189,9 +189,10 @@ fn id_failure(process: &Process, identity: &Identity, error: rustix::io::Errno) 
     let uids = sys::namespace::read_map(Path::new("/proc/self/uid_map")).unwrap_or_default();
     let gids = sys::namespace::read_map(Path::new("/proc/self/gid_map")).unwrap_or_default();
     let unmapped = identity.groups.iter().find(|gid| sys::namespace::lookup(&gids, **gid).is_none());
-    let text = match sys::namespace::lookup(&uids, identity.uid) {
-        None => format!("cannot set uid to unmapped user in user namespace: uid {}", identity.uid),
-        Some(_) => {
+    let unmapped_user = sys::namespace::lookup(&uids, identity.uid).is_none();
+    let text = match unmapped_user {
+        true => format!("cannot set uid to unmapped user in user namespace: uid {}", identity.uid),
+        false => {
             format!(
                 "cannot set gid to unmapped group in user namespace: gid {}",
                 unmapped.unwrap_or(&identity.gid)
@@ -205,7 +206,7 @@ fn id_failure(process: &Process, identity: &Identity, error: rustix::io::Errno) 
         None => match &process.map_from {
             Some(flag) => format!(
                 "the container has the ids {} only, as {flag} says: ask for more there, or name one of them with --user",
-                span(&uids)
+                span(if unmapped_user { &uids } else { &gids })
             ),
             None => "the ranges of this user in /etc/subuid and /etc/subgid do not reach so far".to_owned(),
         },

@@ -28,7 +28,7 @@ pub(super) fn mode(spec: &ContainerSpec) -> &UserNamespaceMode {
 /// The flag that leaves some of the caller's ids out.
 pub(super) fn source(spec: &ContainerSpec) -> Option<&'static str> {
     match mode(spec) {
-        UserNamespaceMode::Map { .. } => Some("--uidmap and --gidmap"),
+        UserNamespaceMode::Map { .. } => Some("--uidmap"),
         UserNamespaceMode::Auto { .. } => Some("--userns=auto"),
         UserNamespaceMode::KeepId { size: Some(_), .. } => Some("--userns=keep-id:size"),
         _ => None,
