@@ -31,7 +31,9 @@ fn too_few_arguments_are_status_1() {
     let c = Coracle::new();
     c.fails(1, ["run"]).says("requires at least 1 argument");
     c.fails(1, ["rm"]).says("requires at least 1 argument");
-    c.fails(1, ["tag", "one"]).says("requires 2 arguments");
+    for args in [&["tag"][..], &["tag", "one"]] {
+        c.fails(1, args).says("requires 2 arguments").says("Run '");
+    }
 }
 
 #[test]
@@ -93,6 +95,11 @@ fn it_answers_to_the_name_of_docker() {
     crate::harness::command::output(&mut command, None, crate::harness::DEADLINE)
         .success()
         .says("CONTAINER ID");
+    let mut command = std::process::Command::new(&link);
+    command.env_clear().env("HOME", c.home()).args(["tag", "a", "b", "c"]);
+    crate::harness::command::output(&mut command, None, crate::harness::DEADLINE)
+        .status_is(1)
+        .says("docker: 'docker tag' requires 2 arguments");
 }
 
 #[test]

@@ -209,6 +209,10 @@ fn tags_move() {
     assert_eq!(c.inspect("x:latest", "{{.Id}}"), one.id());
     c.ok(["tag", &two.id()[7..19], "x"]);
     assert_eq!(c.inspect("x", "{{.Id}}"), two.id());
+    c.ok(["tag", "one:1", "y", "z:2"]);
+    for name in ["y", "z:2"] {
+        assert_eq!(c.inspect(name, "{{.Id}}"), one.id());
+    }
     c.fails(1, ["tag", "nosuch", "y"]).says("No such image: nosuch:latest");
     c.fails(1, ["tag", "one:1", "UPPER"]).says("must be lowercase");
 }

@@ -228,7 +228,8 @@ fn wait_takes_conditions() {
     assert_eq!((ended.line().as_str(), ended.wait()), ("3", 0));
     // Met already.
     assert_eq!(c.ok(["wait", "--condition", "running,exited", "box"]).line(), "3");
-    c.fails(125, ["wait", "--condition", "sideways", "box"]).says("invalid condition \"sideways\"");
+    c.fails(125, ["wait", "--condition", "sideways", "box"])
+        .says("unknown container state: sideways: invalid argument");
     c.fails(125, ["wait", "--interval", "soon", "box"]).says("invalid");
 }
 
@@ -312,9 +313,30 @@ fn variables_of_the_image_and_of_the_caller() {
     assert_eq!(env(&["--unsetenv", "A"]), "B=image");
     assert_eq!(env(&["--unsetenv", "A", "-e", "A=flag"]), "A=flag B=image");
     assert_eq!(env(&["--unsetenv-all", "-e", "B=flag"]), "B=flag");
+    let merged = ["--env-merge", "A=${A}:more", "--env-merge", "C=$B", "--env-merge", "B=x", "-e", "B=flag"];
+    assert_eq!(env(&merged), "A=image:more B=flag C=image");
+    c.fails(125, ["run", "--env-merge", "A", "img"]).says("want NAME=VALUE");
     assert_eq!(env(&["--http-proxy"]), "A=image B=image https_proxy=http://p");
     let id = c.ok(["create", "--unsetenv", "A", "img", "true"]).line();
     c.ok(["inspect", "-f", "{{.Config.Env}}", &id]).says("B=image").does_not_say("A=image");
+}
+
+#[test]
+fn the_volumes_of_an_image_can_be_something_else() {
+    let image = ImageBuilder::busybox().config("Volumes", serde_json::json!({ "/data": {} }));
+    let c = Coracle::new();
+    c.load(&image.docker_archive(&["busybox"])).success();
+    let what = "mkdir -p /data; awk '$2 == \"/data\" { print $3 }' /proc/mounts";
+    let kind = |flags: &[&str]| c.sh(flags, what).text().to_owned();
+    assert_ne!(kind(&[]), "tmpfs\n");
+    assert_eq!(kind(&["--image-volume", "tmpfs"]), "tmpfs\n");
+    assert_eq!(kind(&["--image-volume", "ignore"]), "");
+    for (word, volumes) in [("ignore", 0), ("tmpfs", 0), ("bind", 1), ("anonymous", 2)] {
+        c.ok(["create", "--image-volume", word, "busybox"]);
+        assert_eq!(c.ok(["volume", "ls", "-q"]).lines().len(), volumes, "{word}");
+    }
+    c.fails(125, ["create", "--image-volume", "x", "busybox"])
+        .says("Pick one of bind, tmpfs, ignore or anonymous");
 }
 
 #[test]
@@ -415,6 +437,8 @@ fn a_run_that_takes_too_long_is_killed() {
     c.wait_for_state("box", "exited");
     assert_eq!(c.inspect("box", "{{.RestartCount}} {{.State.ExitCode}}"), "1 255");
     c.fails(125, ["run", "--timeout", "-1", "busybox"]).says("invalid syntax");
+    c.fails(125, ["run", "--timeout", "1s", "busybox"])
+        .says("invalid syntax: want a whole number of seconds");
 }
 
 #[test]
@@ -426,7 +450,7 @@ fn names_are_taken_away_and_the_image_stays() {
     c.ok(["untag", "busybox", "one"]);
     c.fails(1, ["image", "inspect", "one"]);
     c.fails(125, ["untag", "busybox", "one"]).says("one:latest: tag not known");
-    c.fails(125, ["untag", "nosuch"]).says("No such image: nosuch:latest");
+    c.fails(125, ["untag", "nosuch"]).says("Error: nosuch: image not known");
     c.fails(125, ["untag"]).says("requires at least 1 argument");
     c.ok(["image", "untag", &id]);
     assert_eq!(c.ok(["images", "-q", "--no-trunc"]).line(), id);

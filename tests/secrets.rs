@@ -71,8 +71,9 @@ fn a_secret_has_the_place_and_mode_that_were_asked_for() {
         );
         assert_eq!(seen.lines(), ["400 1000 1001", VALUE]);
     } else {
-        c.fails(125, ["run", "--rm", "--secret", "db,uid=1000", "busybox", "true"])
-            .says("secret at /run/secrets/db (owner 1000:0): invalid argument");
+        c.fails(125, ["run", "--rm", "--secret", "db,uid=1000", "busybox", "true"]).says(
+            "secret at /run/secrets/db: its owner 1000:0 is none of the container's ids (uids 0, gids 0)",
+        );
     }
 }
 
@@ -152,10 +153,10 @@ fn secrets_are_made_shown_and_removed() {
     let path = path.to_str().expect("a path of ours");
     let id = c.ok(["secret", "create", "-l", "a.b=x", "--label", "k", "db", path]).line();
     assert!(id.len() == 25 && id.bytes().all(|b| b.is_ascii_hexdigit()), "{id}");
-    c.fails(1, ["secret", "create", "db", path]).says("Error response from daemon: secret db already exists");
+    assert_eq!(c.fails(125, ["secret", "create", "db", path]).err(), "Error: db: secret name in use\n");
     assert_eq!(c.ok(["secret", "create", "--ignore", "db", path]).line(), id);
     c.ok(["secret", "create", "--env", "fromenv", "IN_ENV"]);
-    c.fails(1, ["secret", "create", "--env", "x", "NOT_THERE"])
+    c.fails(125, ["secret", "create", "--env", "x", "NOT_THERE"])
         .says("environment variable NOT_THERE is not set");
     assert_eq!(
         c.ok(["secret", "inspect", "--showsecret", "-f", "{{.SecretData}}", "fromenv"]).line(),
@@ -175,7 +176,10 @@ fn secrets_are_made_shown_and_removed() {
     assert!(pretty.text().starts_with(&start), "{}", pretty.text());
     assert_eq!(c.ok(["inspect", "--type", "secret", "-f", "{{.ID}}", "db"]).line(), id);
     assert_eq!(c.ok(["inspect", "-f", "{{.Spec.Name}}", &id[..8]]).line(), "db");
-    c.fails(1, ["secret", "inspect", "nosuch"]).says("Error response from daemon: secret nosuch not found");
+    let unknown = c.fails(125, ["secret", "inspect", "nosuch"]);
+    assert_eq!(unknown.text(), "[]\n");
+    let missing = "no secret with name or id \"nosuch\": no such secret";
+    assert_eq!(unknown.err(), format!("Error: inspecting secret: {missing}\n"));
     let listed = c.ok(["secret", "ls", "--filter", "name=^d"]);
     let headings: Vec<&str> = listed.lines()[0].split_whitespace().collect();
     assert_eq!(headings, ["ID", "NAME", "DRIVER", "CREATED", "UPDATED"]);
@@ -187,14 +191,16 @@ fn secrets_are_made_shown_and_removed() {
         c.ok(["secret", "ls", "--format", "{{.Name}} {{.Label \"a.b\"}}"]).lines(),
         ["db x", "fromenv "]
     );
-    c.fails(1, ["secret", "ls", "--filter", "nosuch=1"]).says("invalid filter 'nosuch'");
+    c.fails(125, ["secret", "ls", "--filter", "nosuch=1"]).says("invalid filter 'nosuch'");
     c.ok(["secret", "exists", "db"]);
     assert_eq!(c.fails(1, ["secret", "exists", "nosuch"]).err(), "");
-    let removed = c.fails(1, ["secret", "rm", "nosuch", "db"]);
-    removed.says("secret nosuch not found");
+    let removed = c.fails(125, ["secret", "rm", "nosuch", "db"]);
+    assert_eq!((removed.line(), removed.err()), (id.clone(), format!("Error: {missing}\n")));
+    c.fails(125, ["secret", "rm"]).says("requires at least 1 argument");
     assert_eq!(c.ok(["secret", "ls", "--format", "{{.Name}}"]).line(), "fromenv");
     c.ok(["secret", "rm", "--ignore", "nosuch"]);
-    assert_eq!(c.ok(["secret", "rm", "--all"]).line(), "fromenv");
+    let other = c.ok(["secret", "ls", "-q"]).line();
+    assert_eq!(c.ok(["secret", "rm", "--all"]).line(), other);
     assert_eq!(c.ok(["secret", "ls", "-q"]).text(), "");
     let events = c.ok([
         "events",
@@ -214,9 +220,9 @@ fn secrets_are_made_shown_and_removed() {
 fn what_cannot_be_a_secret_is_refused() {
     let c = Coracle::busybox();
     let make = |value: &[u8], flags: &[&str]| {
-        c.given(value, ["secret", "create"].iter().chain(flags).copied()).status_is(1).err()
+        c.given(value, ["secret", "create"].iter().chain(flags).copied()).status_is(125).err()
     };
-    let size = "Error response from daemon: secret data must be larger than 0 and less than 512000 bytes";
+    let size = "Error: secret data must be larger than 0 and less than 512000 bytes";
     assert!(make(b"", &["x", "-"]).contains(size));
     assert!(make(&[b'x'; 512_000], &["x", "-"]).contains(size));
     c.given(&[b'x'; 511_999], ["secret", "create", "most", "-"]).success();

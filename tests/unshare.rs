@@ -95,7 +95,14 @@ fn mounting_is_for_within() {
     {
         c.fails(125, command).says("in rootless mode, must execute `coracle unshare` first");
     }
-    within(&c, "$C mount nosuch").status_is(125).says("Error: No such container: nosuch");
+    within(&c, "$C mount nosuch")
+        .status_is(125)
+        .says("Error: no container with name or ID \"nosuch\" found: no such container");
+    within(&c, "$C volume mount nosuch")
+        .status_is(125)
+        .says("Error: no volume with name \"nosuch\" found: no such volume");
+    within(&c, "$C image mount nosuch").status_is(125).says("Error: nosuch: image not known");
+    assert_eq!(within(&c, "$C image unmount busybox").success().text(), "");
     within(&c, "$C umount box").status_is(125).says("box is not mounted here");
     within(&c, "$C umount").status_is(125).says("requires at least 1 argument");
     within(&c, "$C mount --format x").status_is(125).says("unknown --format argument");
@@ -208,7 +215,9 @@ fn volumes_are_directories() {
         within(&c, "cat $($C volume mount db)/f; $C volume unmount db").success().lines(),
         ["content", "db"]
     );
-    within(&c, "$C volume mount nosuch").status_is(125).says("get nosuch: no such volume");
+    within(&c, "$C volume mount nosuch")
+        .status_is(125)
+        .says("no volume with name \"nosuch\" found: no such volume");
 }
 
 /// Shells in `unshare` for as long as this lives: the output of the script up to its last line, and who ends it.

@@ -226,7 +226,7 @@ fn what_cannot_be_is_told() {
         c.fails(125, ["run", "--rm"].into_iter().chain(flags.iter().copied()).chain(["busybox", "true"]))
             .says(text);
     };
-    refused(&["--userns", "x"], "--userns: invalid USER mode");
+    refused(&["--userns", "x"], "--userns: invalid USER mode: \"x\": must be one of host, private, keep-id");
     refused(&["--userns", "keep-id:x=1"], "invalid option \"x=1\" of keep-id");
     refused(&["--userns", "auto:size=x"], "invalid option \"size=x\" of auto");
     refused(&["--userns", "ns:/proc/1/ns/user"], "use container:NAME");
@@ -270,4 +270,121 @@ fn the_callers_groups_stay() {
     c.detached(&["--name", "run", "--group-add", "keep-groups"], "sleep 600");
     assert_eq!(c.ok(["exec", "run", "sh", "-c", count]).line(), kept);
     assert_eq!(c.inspect("run", "{{.HostConfig.GroupAdd}}"), "[keep-groups]");
+}
+
+#[test]
+fn keep_id_has_a_name() {
+    let c = Coracle::busybox();
+    let name = crate::harness::command::tool("id", ["-un"]).line();
+    let (uid, gid) = (me(), rustix::process::getgid().as_raw());
+    let both = "tail -n 1 /etc/passwd; tail -n 1 /etc/group; whoami; stat -c %U:%G /etc/hosts; echo $HOME";
+    c.ok(["create", "--name", "box", "--userns", "keep-id", "-w", "/tmp", "busybox", "sh", "-c", both]);
+    // Once, however often it starts.
+    for _ in 0..2 {
+        let seen = c.ok(["start", "-a", "box"]);
+        let lines = seen.lines();
+        let passwd: Vec<&str> = lines[0].split(':').collect();
+        assert_eq!(passwd[..4], [&name, "*", &uid.to_string(), &gid.to_string()]);
+        assert_eq!(passwd[5..], ["/tmp", "/bin/sh"]);
+        assert!(lines[1].ends_with(&format!(":x:{gid}:{name}")), "{seen}");
+        assert_eq!((lines[2], lines[4]), (name.as_str(), "/tmp"));
+    }
+    let count = "grep -c . /etc/passwd; cat /etc/passwd | wc -l";
+    c.ok(["commit", "box", "made"]);
+    let of_image = c.sh(&[], count);
+    assert_eq!(c.ok(["run", "--rm", "made", "sh", "-c", count]).text(), of_image.text());
+    assert_eq!(c.ok(["diff", "box"]).text(), "");
+    // By whatever number; and an image's own name for it stays.
+    assert_eq!(c.sh(&["--userns", "keep-id:uid=7,gid=8"], "whoami").line(), name);
+    assert_eq!(c.sh(&["--userns", "keep-id", "--read-only"], "whoami").line(), name);
+    assert_eq!(c.sh(&["--userns", "keep-id", "--storage-opt", "overlay=full"], "whoami").line(), name);
+    c.fails(1, ["run", "--rm", "--passwd=false", "--userns", "keep-id", "busybox", "whoami"]);
+    let entry = "$USERNAME:x:$UID:$GID:$NAME:$HOME:/bin/zsh";
+    let flags = ["--userns", "keep-id", "--passwd-entry", entry, "--group-entry", "grp:x:$GID:$USERLIST,x"];
+    let seen = c.sh(&flags, "tail -n 1 /etc/passwd; tail -n 1 /etc/group");
+    assert!(seen.lines()[0].starts_with(&format!("{name}:x:{uid}:{gid}:")), "{seen}");
+    assert!(seen.lines()[0].ends_with(":/:/bin/zsh"), "{seen}");
+    assert_eq!(seen.lines()[1], format!("grp:x:{gid}:{name},x"));
+    // What the user has mounted there is the user's.
+    let own = c.file("passwd", "me:x:0:0::/:/bin/sh\n");
+    let mount = format!("{}:/etc/passwd", own.display());
+    c.sh(&["--userns", "keep-id", "-v", &mount], "true");
+    assert_eq!(std::fs::read_to_string(&own).expect("it is there"), "me:x:0:0::/:/bin/sh\n");
+}
+
+#[test]
+fn others_than_the_images_users_get_a_name_when_asked_for() {
+    let c = Coracle::busybox();
+    let last = "tail -n 1 /etc/passwd";
+    assert_eq!(c.sh(&["--hostuser", "games"], last).line(), "games:*:5:60:games:/:/bin/sh");
+    let home = ["--hostuser", "5", "-v", "data:/usr/games"];
+    assert_eq!(c.sh(&home, last).line(), "games:*:5:60:games:/usr/games:/bin/sh");
+    c.fails(125, ["run", "--hostuser", "nosuch", "busybox"]).says("user: unknown user nosuch");
+    // Docker's users without a name have none.
+    let before = c.sh(&[], last).text().to_owned();
+    assert_eq!(c.sh(&["-u", "0", "--hostuser", "root"], last).text(), before);
+    if crate::harness::has_subordinate_ids() {
+        assert_eq!(c.sh(&["-u", "500"], last).text(), before);
+        let named = ["-u", "500:600", "--passwd-entry", "$USERNAME:x:$UID:$GID:$NAME:$HOME:/sh"];
+        assert_eq!(
+            c.sh(&named, "tail -n 1 /etc/passwd; tail -n 1 /etc/group").lines(),
+            ["500:x:500:600:container user:/:/sh", "600:x:600:500"]
+        );
+        let both = c.sh(&["--userns", "keep-id", "-u", "500:600"], "tail -n 2 /etc/passwd; id -un");
+        assert_eq!(both.lines()[1..], ["500:*:500:600:container user:/:/bin/sh", "500"]);
+        // A tool that renames its new version of the file can do so.
+        let rename = "cp /etc/passwd /etc/p && mv /etc/p /etc/passwd && echo done";
+        assert_eq!(c.sh(&["--userns", "keep-id", "-u", "0"], rename).line(), "done");
+    }
+}
+
+#[test]
+fn files_of_ours_belong_to_root_of_the_container() {
+    need!(ids);
+    let c = Coracle::busybox();
+    let owners = "stat -c %u:%g /etc/hosts /etc/hostname /etc/resolv.conf";
+    for mode in ["host", "keep-id", "auto", "nomap"] {
+        assert_eq!(c.sh(&["--userns", mode, "-u", "0"], owners).lines(), ["0:0"; 3], "{mode}");
+    }
+    c.ok([
+        "create",
+        "--name",
+        "box",
+        "--userns",
+        "nomap",
+        "busybox",
+        "sh",
+        "-c",
+        "echo 1 >> /etc/hosts && echo ok",
+    ]);
+    for _ in 0..2 {
+        assert_eq!(c.ok(["start", "-a", "box"]).line(), "ok");
+    }
+    c.ok(["rm", "box"]);
+}
+
+#[test]
+fn ids_that_a_map_leaves_out_are_named() {
+    need!(ids);
+    let c = Coracle::busybox();
+    let refused = |flags: &[&str], text: &str| {
+        c.fails(125, ["run", "--rm"].into_iter().chain(flags.iter().copied()).chain(["busybox", "true"]))
+            .says(text)
+            .does_not_say("subuid");
+    };
+    let only = "the container has the ids 0-9 only, as --uidmap says";
+    refused(&["--uidmap", "0:1:10", "-u", "20"], only);
+    refused(
+        &["--userns", "auto:size=50", "-u", "2000"],
+        "the container has the ids 0-49 only, as --userns=auto says",
+    );
+    refused(&["--uidmap", "5:1:10"], "the container has the ids 5-14 only");
+    assert_eq!(c.sh(&["--uidmap", "5:1:10", "-u", "5:5"], "id -u; id -g").lines(), ["5", "5"]);
+    c.given(b"x", ["secret", "create", "db", "-"]).success();
+    refused(
+        &["--uidmap", "0:1:10", "--secret", "db,uid=500"],
+        "its owner 500:0 is none of the container's ids (uids 0-9, gids 0-9)",
+    );
+    let flags = ["--uidmap", "5:1:10", "-u", "5:5", "--secret", "db"];
+    assert_eq!(c.sh(&flags, "cat /run/secrets/db").text(), "x");
 }

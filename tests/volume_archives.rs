@@ -77,7 +77,12 @@ fn failures_are_podmans() {
     assert!(!c.home().join("x.tar").exists());
     c.ok(["volume", "create", "db"]);
     c.fails(125, ["volume", "import", "db", "nosuch.tar"]).says("nosuch.tar: no such file");
-    c.given(b"no archive", ["volume", "import", "db", "-"]).status_is(125);
+    c.given(b"no archive", ["volume", "import", "db", "-"])
+        .status_is(125)
+        .says("not a tar archive: it ends before");
+    c.given(&[b'x'; 2000], ["volume", "import", "db", "-"])
+        .status_is(125)
+        .says("not a tar archive: it begins with");
     c.fails(125, ["volume", "import", "db"]).says("requires");
     c.fails(125, ["volume", "export", "db", "-o", "nosuch/x.tar"]).says("does not exist");
 }

@@ -1,6 +1,6 @@
 //! `create`: like `run`, without the start.
 
-use super::failure::{DAEMON, Failure, Result};
+use super::failure::{Failure, Finder, Result};
 use super::flags::ContainerFlags;
 use super::run::Creation;
 use super::ui;
@@ -28,9 +28,9 @@ impl Verb for Create {
             Ok((creation, self.flags.into_spec(self.image, self.command, &client)?))
         })();
         // Flags that contradict each other are 125 as with `run`; what Docker's daemon would say is 1.
-        let (creation, spec) = wish.map_err(|failure: Failure| match failure.text.starts_with(DAEMON) {
-            true => Failure { status: 1, ..failure },
-            false => Failure { status: 125, ..failure }.of_command(&context.program, &context.path),
+        let (creation, spec) = wish.map_err(|failure: Failure| match failure.finder {
+            Finder::Daemon => Failure { status: 1, ..failure },
+            Finder::Client => Failure { status: 125, ..failure }.of_command(&context.program, &context.path),
         })?;
         let record = creation.create(&context.engine()?, spec);
         let record = record.map_err(|failure| Failure { status: 1, ..failure })?;

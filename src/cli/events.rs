@@ -90,8 +90,8 @@ impl Events {
             && since > until
         {
             let epoch = |time: Timestamp| format!("{}.{:09}", time.as_second(), time.subsec_nanosecond());
-            return Err(Failure::new(format!(
-                "Error response from daemon: `since` time ({}) cannot be after `until` time ({})",
+            return Err(Failure::daemon(format!(
+                "`since` time ({}) cannot be after `until` time ({})",
                 epoch(since),
                 epoch(until)
             )));
@@ -116,7 +116,7 @@ fn template(format: &str) -> Result<Option<Template>> {
 }
 
 fn format_failure(error: &TemplateError) -> Failure {
-    Failure { status: 64, text: format!("Error parsing format: {error}") }
+    Failure::with_status(64, format!("Error parsing format: {error}"))
 }
 
 /// Docker's rules (its daemon/events/filter.go).

@@ -5,29 +5,58 @@ use crate::engine;
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
 /// What stands before an error of the engine.
-pub const DAEMON: &str = "Error response from daemon: ";
+const DAEMON: &str = "Error response from daemon: ";
 
 /// Printed as it is; an empty text prints nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     pub status: u8,
     pub text: String,
+    pub finder: Finder,
+}
+
+/// Who finds a mistake where Docker has two programs; `create` ends with another status for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finder {
+    Client,
+    Daemon,
 }
 
 impl Failure {
+    /// What Docker's client would find, with a status of its own.
+    pub fn with_status(status: u8, text: impl Into<String>) -> Failure {
+        Failure { status, text: text.into(), finder: Finder::Client }
+    }
+
     /// Most failures: status 1.
     pub fn new(text: impl Into<String>) -> Failure {
-        Failure { status: 1, text: text.into() }
+        Failure::with_status(1, text)
     }
 
     /// Docker's status for flags it cannot read, and for `run` and `create` that fail themselves.
     pub fn usage(text: impl Into<String>) -> Failure {
-        Failure { status: 125, text: text.into() }
+        Failure::with_status(125, text)
+    }
+
+    /// What Docker's daemon would say: status 1.
+    pub fn daemon(text: impl AsRef<str>) -> Failure {
+        let text = format!("{DAEMON}{}", text.as_ref());
+        Failure { status: 1, text, finder: Finder::Daemon }
+    }
+
+    /// What Docker's daemon would say of a wish for a container: status 125, with which `run` ends then.
+    pub fn refused(text: impl AsRef<str>) -> Failure {
+        Failure { status: 125, ..Failure::daemon(text) }
+    }
+
+    /// Of a command that podman alone has: its status for whatever goes wrong, and its first word.
+    pub fn of_podman(text: impl AsRef<str>) -> Failure {
+        Failure::with_status(125, format!("Error: {}", text.as_ref()))
     }
 
     /// Everything has been told already.
     pub fn silent(status: u8) -> Failure {
-        Failure { status, text: String::new() }
+        Failure::with_status(status, "")
     }
 
     /// `run` and `create` name themselves and point to their help, as Docker 28 does.
@@ -46,7 +75,7 @@ impl From<engine::Error> for Failure {
     fn from(error: engine::Error) -> Failure {
         match error.is_of_client {
             true => Failure::new(told(&error)),
-            false => Failure::new(format!("{DAEMON}{}", told(&error))),
+            false => Failure::daemon(told(&error)),
         }
     }
 }

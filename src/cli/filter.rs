@@ -23,7 +23,7 @@ impl Filters {
         let mut filters: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (key, value) in pairs.iter().filter(|(key, _)| !key.is_empty()) {
             if !known.contains(&key.as_str()) {
-                return Err(Failure::new(format!("Error response from daemon: invalid filter '{key}'")));
+                return Err(Failure::daemon(format!("invalid filter '{key}'")));
             }
             filters.entry(key.clone()).or_default().push(value.clone());
         }
@@ -50,9 +50,7 @@ impl Filters {
             values => match values[values.len() - 1].as_str() {
                 "1" | "true" | "True" | "TRUE" | "t" => Ok(Some(true)),
                 "0" | "false" | "False" | "FALSE" | "f" => Ok(Some(false)),
-                other => Err(Failure::new(format!(
-                    "Error response from daemon: invalid value '{other}' for filter '{key}'"
-                ))),
+                other => Err(Failure::daemon(format!("invalid value '{other}' for filter '{key}'"))),
             },
         }
     }

@@ -45,7 +45,7 @@ impl Place<'_> {
     fn complaint(&self, status: u8, message: &str, pointer: &str) -> Failure {
         let (name, usage) = (self.name(), self.usage_line());
         let text = format!("{message}\n\nUsage:  {usage}\n\n{pointer} '{name} --help' for more information");
-        Failure { status, text }
+        Failure::with_status(status, text)
     }
 
     /// A flag that cannot be read: status 125.

@@ -61,8 +61,8 @@ impl Verb for History {
             let offered =
                 crate::image::Platform::new(&config.os, &config.architecture, config.variant.as_deref());
             if wanted.is_some_and(|wanted| wanted.rank(&offered).is_none()) {
-                return Err(Failure::new(format!(
-                    "Error response from daemon: image with reference {} was found but does not provide the specified platform ({text})",
+                return Err(Failure::daemon(format!(
+                    "image with reference {} was found but does not provide the specified platform ({text})",
                     self.image
                 )));
             }

@@ -229,7 +229,7 @@ impl<'a> Check<'a> {
             [] => None,
             values => Some(
                 ui::time::parse_moment(&values[values.len() - 1], jiff::Timestamp::now())
-                    .map_err(|why| Failure::new(format!("Error response from daemon: {why}")))?,
+                    .map_err(Failure::daemon)?,
             ),
         };
         let mut patterns = filters.values("reference").to_vec();

@@ -76,7 +76,7 @@ impl Verb for Inspect {
             "secret" => Ok(engine.inspect_secret(name, false)?),
             "volume" => a_volume(engine, name),
             "" => anything(engine, name, size),
-            other => Err(Failure::new(format!("Error response from daemon: No such {other}: {name}"))),
+            other => Err(Failure::daemon(format!("No such {other}: {name}"))),
         })
     }
 }
@@ -108,8 +108,8 @@ impl Verb for ImageInspect {
                 let offered =
                     crate::image::Platform::new(&config.os, &config.architecture, config.variant.as_deref());
                 if wanted.rank(&offered).is_none() {
-                    return Err(Failure::new(format!(
-                        "Error response from daemon: image with reference {name} was found but does not provide the specified platform ({wanted})"
+                    return Err(Failure::daemon(format!(
+                        "image with reference {name} was found but does not provide the specified platform ({wanted})"
                     )));
                 }
             }

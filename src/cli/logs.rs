@@ -66,9 +66,7 @@ impl Verb for Logs {
         let query = self.query(Timestamp::now())?;
         if let Some(view) = views.iter().find(|view| !logs::is_readable(&view.record.spec.log.driver)) {
             tracing::debug!(container = view.record.id.short(), "no log to read");
-            return Err(Failure::new(
-                "Error response from daemon: configured logging driver does not support reading",
-            ));
+            return Err(Failure::daemon("configured logging driver does not support reading"));
         }
         let several = views.len() > 1;
         let printers = views.iter().enumerate().map(|(nth, view)| self.printer(nth, view, several));

@@ -7,10 +7,13 @@ use serde_json::json;
 use super::failure::{Failure, Result, told};
 use super::ui;
 use super::verb::{Context, Verb};
+use crate::engine::container::ContainerView;
 use crate::engine::image::image_error;
 use crate::engine::mount::Mounted;
 use crate::engine::namespace::is_root_of_mounts;
-use crate::engine::{self, Engine};
+use crate::engine::{self, Engine, Kind};
+use crate::image::Image;
+use crate::volume::Volume;
 
 /// Podman's status for whatever goes wrong.
 const FAILED: u8 = 125;
@@ -85,11 +88,30 @@ pub struct VolumeUnmount {
 }
 
 fn failed(text: impl AsRef<str>) -> Failure {
-    Failure { status: FAILED, text: format!("Error: {}", text.as_ref()) }
+    Failure::of_podman(text)
 }
 
 fn engine_failed(error: engine::Error) -> Failure {
     failed(told(&error))
+}
+
+/// Whatever is not there, in podman's words.
+fn absent(error: engine::Error, words: String) -> Failure {
+    if error.kind == Kind::NotFound { failed(words) } else { engine_failed(error) }
+}
+
+fn find_container(engine: &Engine, name: &str) -> Result<ContainerView> {
+    let words = || format!("no container with name or ID {name:?} found: no such container");
+    engine.find(name).map_err(|error| absent(error, words()))
+}
+
+fn find_image(engine: &Engine, name: &str) -> Result<Image> {
+    engine.find_image(name).map_err(|error| absent(error, format!("{name}: image not known")))
+}
+
+fn find_volume(engine: &Engine, name: &str) -> Result<Volume> {
+    let words = || format!("no volume with name {name:?} found: no such volume");
+    engine.volume(name).map_err(|error| absent(error, words()))
 }
 
 /// Outside nothing could be mounted, and owners would be those of the disk.
@@ -169,7 +191,7 @@ impl Verb for Mount {
         }
         let mut mounted = Vec::new();
         let status = each(&names, |name| {
-            let view = engine.find(name).map_err(engine_failed)?;
+            let view = find_container(&engine, name)?;
             let path = engine.mount_container(&view).map_err(engine_failed)?;
             let names = vec![view.record.name.to_string()];
             mounted.push(Mounted { id: view.record.id.to_string(), names, path });
@@ -207,7 +229,7 @@ impl Verb for Unmount {
             return Err(failed("requires at least 1 argument, --all or --latest"));
         }
         Ok(each(&names, |name| {
-            let view = engine.find(name).map_err(engine_failed)?;
+            let view = find_container(&engine, name)?;
             let was_mounted = engine.unmount_container(&view, self.force).map_err(engine_failed)?;
             told_of(was_mounted || view.state.is_up(), self.all, name)
         }))
@@ -241,7 +263,7 @@ impl Verb for ImageMount {
         let names = names_of_images(&engine, self.all, self.images)?;
         let mut mounted = Vec::new();
         let status = each(&names, |name| {
-            let image = engine.find_image(name).map_err(engine_failed)?;
+            let image = find_image(&engine, name)?;
             let path = engine.mount_image(&image).map_err(engine_failed)?;
             let names = image.names.iter().map(|name| name.familiar()).collect();
             mounted.push(Mounted { id: image.id.hex().to_string(), names, path });
@@ -273,9 +295,13 @@ impl Verb for ImageUnmount {
             return Err(failed("requires at least 1 argument or --all"));
         }
         Ok(each(&names_of_images(&engine, self.all, self.images)?, |name| {
-            let image = engine.find_image(name).map_err(engine_failed)?;
+            let image = find_image(&engine, name)?;
             let was_mounted = engine.unmount_image(&image, self.force).map_err(engine_failed)?;
-            told_of(was_mounted, self.all, image.id.hex().as_ref())
+            match was_mounted {
+                true => ui::line(image.id.hex()),
+                // As podman has it: it is what was asked for.
+                false => Ok(()),
+            }
         }))
     }
 }
@@ -290,7 +316,7 @@ impl Verb for VolumeMount {
     fn run(self, context: &Context) -> Result<u8> {
         let engine = engine_inside(context)?;
         Ok(each(&self.volumes, |name| {
-            let volume = engine.volume(name).map_err(engine_failed)?;
+            let volume = find_volume(&engine, name)?;
             let data = engine.volumes.data(&volume.name);
             // A volume that is a directory elsewhere.
             let path = data.canonicalize().map_err(|e| no_directory(&data, &e))?;
@@ -312,6 +338,6 @@ impl Verb for VolumeUnmount {
 
     fn run(self, context: &Context) -> Result<u8> {
         let engine = engine_inside(context)?;
-        Ok(each(&self.volumes, |name| ui::line(engine.volume(name).map_err(engine_failed)?.name)))
+        Ok(each(&self.volumes, |name| ui::line(find_volume(&engine, name)?.name)))
     }
 }

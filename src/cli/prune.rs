@@ -136,11 +136,8 @@ pub fn is_confirmed(warning: &str) -> Result<bool> {
 fn condition(filters: &Filters) -> Result<Condition> {
     let until = match filters.values("until") {
         [] => None,
-        [only] => Some(
-            ui::time::parse_moment(only, jiff::Timestamp::now())
-                .map_err(|why| Failure::new(format!("Error response from daemon: {why}")))?,
-        ),
-        _ => return Err(Failure::new("Error response from daemon: more than one until filter specified")),
+        [only] => Some(ui::time::parse_moment(only, jiff::Timestamp::now()).map_err(Failure::daemon)?),
+        _ => return Err(Failure::daemon("more than one until filter specified")),
     };
     Ok(Condition {
         until,

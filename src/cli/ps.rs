@@ -264,26 +264,18 @@ impl<'a> Check<'a> {
         for status in filters.values("status") {
             let known = ["created", "running", "paused", "restarting", "removing", "exited", "dead"];
             if !known.contains(&status.as_str()) {
-                return Err(Failure::new(format!(
-                    "Error response from daemon: invalid filter 'status={status}'"
-                )));
+                return Err(Failure::daemon(format!("invalid filter 'status={status}'")));
             }
         }
         for health in filters.values("health") {
             if !["none", "starting", "healthy", "unhealthy"].contains(&health.as_str()) {
-                return Err(Failure::new(format!(
-                    "Error response from daemon: invalid filter 'health={health}'"
-                )));
+                return Err(Failure::daemon(format!("invalid filter 'health={health}'")));
             }
         }
         let exited: Result<Vec<i64>> = filters
             .values("exited")
             .iter()
-            .map(|code| {
-                code.parse().map_err(|_| {
-                    Failure::new(format!("Error response from daemon: invalid filter 'exited={code}'"))
-                })
-            })
+            .map(|code| code.parse().map_err(|_| Failure::daemon(format!("invalid filter 'exited={code}'"))))
             .collect();
         // An ancestor that is not here is nobody's.
         let find = |name: &String| engine.find_image(name).ok();

@@ -58,8 +58,7 @@ impl Verb for Pull {
                 return Ok(0);
             }
             PullPolicy::Never => {
-                let text = format!("Error response from daemon: No such image: {}", name.familiar());
-                return Err(Failure::new(text));
+                return Err(Failure::daemon(format!("No such image: {}", name.familiar())));
             }
             _ => {}
         }

@@ -65,8 +65,8 @@ impl Push {
             crate::image::Platform::new(&config.os, &config.architecture, config.variant.as_deref());
         match wanted.rank(&offered) {
             Some(_) => Ok(()),
-            None => Err(Failure::new(format!(
-                "Error response from daemon: image with reference {} was found but does not provide the specified platform ({wanted})",
+            None => Err(Failure::daemon(format!(
+                "image with reference {} was found but does not provide the specified platform ({wanted})",
                 name.familiar()
             ))),
         }

@@ -45,7 +45,7 @@ impl Verb for SystemReset {
         tell(engine.prune_volumes(&Condition::default(), true).map(drop));
         tell(engine.clear_mounts());
         for secret in engine.secrets.list().map_err(engine::Error::from)? {
-            tell(engine.remove_secret(&secret.id));
+            tell(engine.remove_secret(&secret.id).map(drop));
         }
         Ok(status)
     }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 
-use super::failure::{Failure, Result};
+use super::failure::{Failure, Result, told};
 use super::filter::{self, Filters, matches_pattern};
 use super::flags::environment::open_error;
 use super::flags::{key_or_value, label};
@@ -15,7 +15,7 @@ use super::ui::time::ago;
 use super::verb::{Context, Verb};
 use crate::copy::reason;
 use crate::engine::secret::{IfTaken, MAX_SIZE, Secret};
-use crate::engine::{Engine, Kind};
+use crate::engine::{self, Engine, Kind};
 
 #[derive(Debug, clap::Args)]
 pub struct SecretCreate {
@@ -87,10 +87,26 @@ pub struct SecretRm {
     names: Vec<String>,
 }
 
+/// Of whatever goes wrong.
+const FAILED: u8 = 125;
+
+fn failed(text: impl AsRef<str>) -> Failure {
+    Failure::of_podman(text)
+}
+
+fn engine_failed(error: engine::Error) -> Failure {
+    failed(told(&error))
+}
+
+fn with_status(failure: Failure) -> Failure {
+    Failure { status: FAILED, ..failure }
+}
+
 impl Verb for SecretCreate {
     const NAMES: &'static [&'static str] = &["secret create"];
     const USAGE: &'static str = "[OPTIONS] SECRET file|-";
     const ABOUT: &'static str = "Create a secret from a file or STDIN as content";
+    const WRONG_COUNT: u8 = FAILED;
 
     fn run(self, context: &Context) -> Result<u8> {
         self.check()?;
@@ -104,14 +120,16 @@ impl Verb for SecretCreate {
             _ => IfTaken::Refuse,
         };
         let labels = self.label.into_iter().collect();
-        ui::line(context.engine()?.create_secret(&self.name, &value, labels, if_taken)?.id)?;
+        let engine = context.engine().map_err(with_status)?;
+        let made = engine.create_secret(&self.name, &value, labels, if_taken);
+        ui::line(made.map_err(engine_failed)?.id)?;
         Ok(0)
     }
 }
 
 impl SecretCreate {
     fn check(&self) -> Result<()> {
-        let refused = |text: String| Err(Failure::new(text));
+        let refused = |text: String| Err(failed(text));
         match self.driver.as_str() {
             "file" => {}
             driver @ ("pass" | "shell") => {
@@ -141,7 +159,7 @@ impl SecretCreate {
         let value = std::env::var_os(&self.source).filter(|value| !value.is_empty());
         value.map(OsStringExt::into_vec).ok_or_else(|| {
             let name = &self.source;
-            Failure::new(format!("cannot create store secret data: environment variable {name} is not set"))
+            failed(format!("cannot create store secret data: environment variable {name} is not set"))
         })
     }
 
@@ -155,12 +173,10 @@ impl SecretCreate {
         };
         match read {
             Ok(_) => Ok(value),
-            Err(e) if self.source == "-" => {
-                Err(Failure::new(format!("error reading from STDIN: {}", reason(&e))))
-            }
+            Err(e) if self.source == "-" => Err(failed(format!("error reading from STDIN: {}", reason(&e)))),
             Err(e) => {
                 let why = open_error(self.source.as_ref(), &e);
-                Err(Failure::new(format!("error reading content from {:?}: {why}", self.source)))
+                Err(failed(format!("error reading content from {:?}: {why}", self.source)))
             }
         }
     }
@@ -182,14 +198,19 @@ impl Verb for SecretInspect {
     const NAMES: &'static [&'static str] = &["secret inspect"];
     const USAGE: &'static str = "[OPTIONS] SECRET [SECRET...]";
     const ABOUT: &'static str = "Display detailed information on one or more secrets";
+    const WRONG_COUNT: u8 = FAILED;
 
     fn run(self, context: &Context) -> Result<u8> {
         let is_pretty = self.pretty || self.format.as_deref() == Some("pretty");
-        let find = |engine: &Engine, name: &str| Ok(engine.inspect_secret(name, self.showsecret)?);
-        match is_pretty {
+        let find = |engine: &Engine, name: &str| {
+            let found = engine.inspect_secret(name, self.showsecret);
+            found.map_err(|error| failed(format!("inspecting secret: {}", told(&error))))
+        };
+        let shown = match is_pretty {
             true => show_as_text(context, &self.names, PRETTY, find),
             false => show(context, &self.names, self.format.as_deref(), find),
-        }
+        };
+        shown.map_err(with_status)
     }
 }
 
@@ -211,23 +232,26 @@ impl Verb for SecretLs {
     const NAMES: &'static [&'static str] = &["secret ls", "secret list"];
     const USAGE: &'static str = "[OPTIONS]";
     const ABOUT: &'static str = "List secrets";
+    const WRONG_COUNT: u8 = FAILED;
 
     fn run(self, context: &Context) -> Result<u8> {
-        let filters = Filters::new(&self.filter, FILTERS)?;
+        let filters = Filters::new(&self.filter, FILTERS).map_err(with_status)?;
         let format = match (self.quiet, self.format.as_deref().unwrap_or_default()) {
-            (true, "" | "table" | "json") => Format::parse("{{.ID}}", "")?,
+            (true, "" | "table" | "json") => Format::parse("{{.ID}}", ""),
             (_, format) => {
-                Format::parse(format, "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.CreatedAt}}\t{{.UpdatedAt}}")?
+                Format::parse(format, "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.CreatedAt}}\t{{.UpdatedAt}}")
             }
         };
+        let format = format.map_err(with_status)?;
         let is_wanted = |secret: &Secret| {
             filters.any("id", |id| secret.id.starts_with(id.as_str()))
                 && filters.labels("label", &secret.labels)
                 && filters.any("name", |pattern| matches_pattern(pattern, &secret.name))
         };
-        let secrets = context.engine()?.secrets.list().map_err(crate::engine::Error::from)?;
+        let engine = context.engine().map_err(with_status)?;
+        let secrets = engine.secrets.list().map_err(|error| engine_failed(error.into()))?;
         let rows: Vec<Value> = secrets.iter().filter(|secret| is_wanted(secret)).map(describe).collect();
-        let text = format.render(&LISTING, &rows)?;
+        let text = format.render(&LISTING, &rows).map_err(with_status)?;
         match self.noheading && format.is_table() {
             true => ui::out(text.split_once('\n').map_or("", |(_, rows)| rows))?,
             false => ui::out(&text)?,
@@ -254,26 +278,24 @@ impl Verb for SecretRm {
     const NAMES: &'static [&'static str] = &["secret rm", "secret remove"];
     const USAGE: &'static str = "[OPTIONS] SECRET [SECRET...]";
     const ABOUT: &'static str = "Remove one or more secrets";
+    const WRONG_COUNT: u8 = FAILED;
 
     fn run(self, context: &Context) -> Result<u8> {
-        let engine = context.engine()?;
+        let engine = context.engine().map_err(with_status)?;
         let mut names = self.names;
         if self.all {
             // The empty word that stands in for a name.
             names.retain(|name| !name.is_empty());
             if !names.is_empty() {
-                return Err(Failure::new("--all cannot be used with arguments"));
+                return Err(failed("--all cannot be used with arguments"));
             }
-            let secrets = engine.secrets.list().map_err(crate::engine::Error::from)?;
+            let secrets = engine.secrets.list().map_err(|error| engine_failed(error.into()))?;
             names = secrets.into_iter().map(|secret| secret.name).collect();
         }
-        let failed = super::each(&names, |name| match engine.remove_secret(name) {
+        let kept = super::each(&names, |name| match engine.remove_secret(name) {
             Err(error) if self.ignore && error.kind == Kind::NotFound => Ok(()),
-            removed => {
-                removed?;
-                ui::line(name)
-            }
+            removed => ui::line(removed.map_err(engine_failed)?.id),
         })?;
-        Ok(u8::from(!failed.is_empty()))
+        Ok(if kept.is_empty() { 0 } else { FAILED })
     }
 }

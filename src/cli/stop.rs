@@ -37,6 +37,5 @@ impl Verb for Stop {
 
 /// `TERM`, `SIGTERM`, `15`.
 pub fn signal_number(text: &str) -> Result<i32> {
-    crate::sys::signal::parse(text)
-        .ok_or_else(|| Failure::new(format!("Error response from daemon: invalid signal: {text}")))
+    crate::sys::signal::parse(text).ok_or_else(|| Failure::daemon(format!("invalid signal: {text}")))
 }

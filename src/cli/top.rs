@@ -29,19 +29,20 @@ impl Verb for Top {
         let view = choice::one(&engine, &self.container, self.latest)?;
         let id = &view.record.id;
         if !view.state.is_up() {
-            return Err(Failure::new(format!("Error response from daemon: container {id} is not running")));
+            return Err(Failure::daemon(format!("container {id} is not running")));
         }
         let pids = engine.processes(id)?;
         let options = if self.options.is_empty() { vec!["-ef".to_owned()] } else { self.options };
-        let output = Command::new("ps").args(&options).env("LC_ALL", "C").output().map_err(|e| {
-            Failure::new(format!("Error response from daemon: running ps on this machine: {e}"))
-        })?;
+        let output = Command::new("ps")
+            .args(&options)
+            .env("LC_ALL", "C")
+            .output()
+            .map_err(|e| Failure::daemon(format!("running ps on this machine: {e}")))?;
         if !output.status.success() {
             let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-            return Err(Failure::new(format!("Error response from daemon: ps: {why}")));
+            return Err(Failure::daemon(format!("ps: {why}")));
         }
-        let rows = select(&String::from_utf8_lossy(&output.stdout), &pids)
-            .map_err(|why| Failure::new(format!("Error response from daemon: {why}")))?;
+        let rows = select(&String::from_utf8_lossy(&output.stdout), &pids).map_err(Failure::daemon)?;
         let text: String = rows.iter().map(|row| row.join("\t") + "\n").collect();
         engine.was_looked_at(&view.record);
         ui::out(&table::align_with(&text, 20, 3))?;

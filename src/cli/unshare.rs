@@ -53,5 +53,5 @@ impl Verb for Unshare {
 }
 
 fn failed(status: u8, text: &str) -> Failure {
-    Failure { status, text: format!("Error: {text}") }
+    Failure { status, ..Failure::of_podman(text) }
 }

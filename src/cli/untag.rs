@@ -1,7 +1,8 @@
 //! `untag`.
 
-use super::failure::{Failure, Result};
+use super::failure::{Failure, Result, told};
 use super::verb::{Context, Verb};
+use crate::engine::Kind;
 
 #[derive(Debug, clap::Args)]
 pub struct Untag {
@@ -19,8 +20,14 @@ impl Verb for Untag {
     const WRONG_COUNT: u8 = 125;
 
     fn run(self, context: &Context) -> Result<u8> {
-        let untagged = context.engine()?.untag_image(&self.image, &self.names);
-        untagged.map_err(|error| Failure { status: 125, ..error.into() })?;
+        let engine = context.engine().map_err(|failure| Failure { status: 125, ..failure })?;
+        let untagged = engine.untag_image(&self.image, &self.names);
+        untagged.map_err(|error| match error.kind {
+            Kind::NotFound if engine.find_image(&self.image).is_err() => {
+                Failure::of_podman(format!("{}: image not known", self.image))
+            }
+            _ => Failure::of_podman(told(&error)),
+        })?;
         Ok(0)
     }
 }

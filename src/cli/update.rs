@@ -28,7 +28,7 @@ impl Verb for Update {
         }
         let discarded = self.limits.discard(true).map_err(|f| Failure { status: 1, ..f })?;
         let policy = values::restart_policy(self.restart.as_deref().unwrap_or_default());
-        let policy = policy.map_err(Failure::new)?;
+        let policy = policy.map_err(|f| Failure { status: 1, ..f })?;
         let engine = context.engine()?;
         let failed = super::each(&self.containers, |name| {
             let view = engine.find(name)?;

@@ -92,8 +92,8 @@ fn status(failure: Failure) -> Failure {
     Failure { status: FAILED, ..failure }
 }
 
-fn failed(text: impl Into<String>) -> Failure {
-    Failure { status: FAILED, text: format!("Error: {}", text.into()) }
+fn failed(text: impl AsRef<str>) -> Failure {
+    Failure::of_podman(text)
 }
 
 /// Podman's words for a volume that is not there.

@@ -96,7 +96,7 @@ fn condition(text: &str) -> Result<Condition, String> {
         "pausing" | "stopping" | "removing" => {
             Err(format!("no container is ever seen as {text}: the step is too short to have a name"))
         }
-        _ => Err(format!("invalid condition {}", ui::template::quote(text))),
+        _ => Err(format!("unknown container state: {text}: invalid argument")),
     }
 }
 
@@ -116,7 +116,10 @@ mod tests {
     fn conditions_are_podmans_words() {
         assert_eq!(condition("stopped"), Ok(Condition::Exited));
         assert_eq!(condition("configured"), Ok(Condition::Created));
-        assert_eq!(condition("sideways"), Err("invalid condition \"sideways\"".to_owned()));
+        assert_eq!(
+            condition("sideways"),
+            Err("unknown container state: sideways: invalid argument".to_owned())
+        );
         assert_eq!(condition("healthy"), Ok(Condition::Healthy));
         assert!(condition("").is_err());
     }

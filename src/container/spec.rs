@@ -26,6 +26,8 @@ pub struct ContainerSpec {
     pub env: Vec<(String, String)>,
     /// Of the caller's environment; the image's own come before these.
     pub host_env: Vec<(String, String)>,
+    /// In the place of the image's: `$NAME` and `${NAME}` in a value stand for what the image has.
+    pub merged_env: Vec<(String, String)>,
     /// Variables of the image that are left out.
     pub unset_env: Vec<String>,
     /// All of the image's variables are left out.
@@ -77,6 +79,8 @@ pub struct ContainerSpec {
     pub uts: NamespaceMode,
     pub cgroup: NamespaceMode,
     pub user_namespace: UserNamespaceMode,
+    pub accounts: AccountsSpec,
+    pub image_volumes: ImageVolumes,
     /// A signal's name or number as typed; the image's STOPSIGNAL, then SIGTERM, otherwise.
     pub stop_signal: Option<String>,
     /// Seconds between the stop signal and KILL; 10 when unset, negative waits for ever.
@@ -99,6 +103,13 @@ impl ContainerSpec {
         let name_of = |line: &str| line.split('=').next().unwrap_or_default().to_owned();
         let is_kept = |line: &&String| !self.unset_all_env && !self.unset_env.contains(&name_of(line));
         let mut lines: Vec<String> = image.iter().filter(is_kept).cloned().collect();
+        for (name, value) in &self.merged_env {
+            let merged = format!("{name}={}", expand(value, image));
+            match lines.iter_mut().find(|line| name_of(line) == *name) {
+                Some(line) => *line = merged,
+                None => lines.push(merged),
+            }
+        }
         let names: Vec<String> = lines.iter().map(|line| name_of(line)).collect();
         let below = self.host_env.iter().filter(|(name, _)| !names.contains(name));
         lines.extend(below.map(|(name, value)| format!("{name}={value}")));
@@ -367,10 +378,83 @@ pub enum UserNamespaceMode {
         /// The stat family is left alone.
         hides_owners: bool,
     },
-    /// The map that another container has; found out when this one is created.
+    /// The map that another container has, found out when this one is created; not that container's
+    /// namespace. The stage that makes a container holds the host's tree until it has its root. In a user
+    /// namespace that another container is root of already it would be open to that one's CAP_SYS_PTRACE,
+    /// through /proc/PID/root, wherever its number can be seen (`--pid`, a bound /proc): an execve makes a
+    /// process dumpable again, so that it cannot hide before its first instruction.
     Container { name: String, like: Option<Box<UserNamespaceMode>> },
     /// As said (`--uidmap`, `--gidmap`, `--subuidname`, `--subgidname`); an empty list is the map of `Default`.
     Map { uids: Vec<IdLine>, gids: Vec<IdLine> },
+}
+
+/// Puts variables in for `$NAME` and `${NAME}` (Go's os.Expand); one that is not there is empty.
+fn expand(text: &str, variables: &[String]) -> String {
+    let value = |name: &str| {
+        let found = variables.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        found.unwrap_or_default()
+    };
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once('$') {
+        out.push_str(before);
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        rest = match after.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
+            Some((name, after)) => {
+                out.push_str(value(name));
+                after
+            }
+            None => {
+                let (name, after) = after.split_at(after.find(|c| !is_name(c)).unwrap_or(after.len()));
+                // A dollar before what is no name is only that.
+                out.push_str(if name.is_empty() { "$" } else { value(name) });
+                after
+            }
+        };
+    }
+    out + rest
+}
+
+/// What becomes of the VOLUMEs of an image (podman's `--image-volume`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ImageVolumes {
+    /// Each gets a volume without a name (Docker's way).
+    #[default]
+    Anonymous,
+    /// Each is an empty file system in memory.
+    Tmpfs,
+    /// They are directories like others.
+    Ignore,
+}
+
+/// Lines that the container's /etc/passwd and /etc/group get (podman's `--passwd`, `--hostuser`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AccountsSpec {
+    /// There are none (`--passwd=false`).
+    pub off: bool,
+    /// The caller's, which keep-id gives to the user that it keeps.
+    pub caller: Option<HostAccount>,
+    /// Of this machine, as asked for.
+    pub host: Vec<HostAccount>,
+    /// Stands in the place of every line for /etc/passwd; `$USERNAME`, `$UID`, `$GID`, `$NAME` and `$HOME` are
+    /// those of the line.
+    pub passwd_entry: Option<String>,
+    /// The same for /etc/group: `$GROUPNAME`, `$GID` and `$USERLIST`.
+    pub group_entry: Option<String>,
+}
+
+/// An account of this machine, as it was when the container was created.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostAccount {
+    pub name: String,
+    pub uid: u32,
+    pub gid: u32,
+    /// The account's comment, as a rule the person's name.
+    pub gecos: String,
+    pub home: PathBuf,
+    /// The name of `gid`.
+    pub group: String,
 }
 
 /// A line of an id map as asked for.
@@ -455,4 +539,29 @@ pub fn is_namespaced_sysctl(name: &str) -> bool {
         "kernel.shm_rmid_forced",
     ];
     name.starts_with("net.") || name.starts_with("fs.mqueue.") || IPC.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_of_the_image_are_put_in() {
+        let image = ["A=1".to_owned(), "AB=2=3".to_owned()];
+        for (text, want) in [
+            ("${A}-x", "1-x"),
+            ("$A:$AB", "1:2=3"),
+            ("$NO${NO}", ""),
+            ("100$ $", "100$ $"),
+            ("${A", "${A"),
+            ("$A.", "1."),
+        ] {
+            assert_eq!(expand(text, &image), want, "{text}");
+        }
+        let spec = ContainerSpec {
+            merged_env: vec![("A".into(), "$A$A".into()), ("C".into(), "${AB}".into())],
+            ..ContainerSpec::default()
+        };
+        assert_eq!(spec.environment_below(&image), ["A=11", "AB=2=3", "C=2=3"]);
+    }
 }

@@ -43,10 +43,10 @@ impl Engine {
     }
 
     /// Removes it for those who come; containers keep the copies that they were created with.
-    pub fn remove_secret(&self, name: &str) -> Result<()> {
+    pub fn remove_secret(&self, name: &str) -> Result<Secret> {
         let secret = self.secrets.remove(name)?;
         self.journal.append(&Subject::secret(&secret.id, &secret.name).event("remove"));
-        Ok(())
+        Ok(secret)
     }
 
     /// podman's JSON of a secret; the value where `reveal` asks for it.
@@ -80,11 +80,8 @@ impl Engine {
         let mut values = Vec::new();
         for wish in &mut spec.secrets {
             let (secret, value) = self.secrets.reveal(&wish.name).map_err(|error| match error {
-                SecretError::NotFound(name) => {
-                    // Not `NotFound`, which of `create` says that the image is not here.
-                    let text = format!("no secret with name or id {name:?}: no such secret");
-                    Error::new(Kind::InvalidParameter, text)
-                }
+                // Not `NotFound`, which of `create` says that the image is not here.
+                SecretError::NotFound(_) => Error::of(Kind::InvalidParameter, error),
                 other => other.into(),
             })?;
             if let SecretPlace::Env { .. } = wish.place {

@@ -37,6 +37,7 @@ impl Engine {
         if let UserNamespaceMode::Container { name, like } = mode {
             let other = self.find(name)?.record;
             *name = other.id.to_string();
+            spec.accounts.caller = other.spec.accounts.caller;
             *like = Some(Box::new(other.spec.user_namespace));
         }
         let ranges = IdRanges::of_caller();

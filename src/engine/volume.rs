@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::pipe::{PipeFlags, pipe_with};
 use serde_json::{Value, json};
 
-use crate::container::spec::{Asked, MountKind, MountSpec};
+use crate::container::spec::{Asked, ImageVolumes, MountKind, MountSpec};
 use crate::container::{ContainerId, ContainerSpec};
 use crate::engine::archive::unpacked;
 use crate::engine::prune::{Condition, Pruned};
@@ -187,7 +187,7 @@ impl Engine {
             if spec.mounts.iter().any(|mount| absolute(&mount.target) == target) {
                 continue;
             }
-            let kind = MountKind::Volume {
+            let anonymous = MountKind::Volume {
                 name: String::new(),
                 anonymous: true,
                 no_copy: false,
@@ -195,6 +195,14 @@ impl Engine {
                 labels: BTreeMap::new(),
                 options: BTreeMap::new(),
                 asked: Asked::Image,
+            };
+            let kind = match spec.image_volumes {
+                ImageVolumes::Anonymous => anonymous,
+                // Programs may lie there, as in a volume.
+                ImageVolumes::Tmpfs => {
+                    MountKind::Tmpfs { size: None, mode: None, options: vec!["exec".to_owned()] }
+                }
+                ImageVolumes::Ignore => continue,
             };
             spec.mounts.push(MountSpec::new(kind, target, false));
         }

@@ -221,7 +221,8 @@ pub fn with_buffer<R>(size: usize, work: impl FnOnce(&mut [u8]) -> R) -> R {
     })
 }
 
-/// An owner that the container has no id for is shown as its root, or else as the caller: with the raw id,
+/// An owner that the container has no id for is shown as its root, or else as the caller, or else as the first
+/// that it has: with the raw id,
 /// opening for writing is EACCES and chmod, chown, unlink and rename are EOVERFLOW (kernel 6.18).
 fn squash(ranges: &[MappedRange], id: u32) -> u32 {
     let outside = |id: u32| {
@@ -230,7 +231,11 @@ fn squash(ranges: &[MappedRange], id: u32) -> u32 {
             (at < range.count).then(|| range.outside + at)
         })
     };
-    outside(id).or_else(|| outside(0)).unwrap_or(0)
+    let first = || match ranges.first() {
+        Some(first) if ranges.iter().all(|range| range.outside != 0) => first.outside,
+        _ => 0,
+    };
+    outside(id).or_else(|| outside(0)).unwrap_or_else(first)
 }
 
 /// `user.*` and file capabilities. `trusted.*` and the other `security.*` cannot be written inside a

@@ -197,9 +197,10 @@ fn id_failure(process: &Process, identity: &Identity, error: rustix::io::Errno) 
     let uids = sys::namespace::read_map(Path::new("/proc/self/uid_map")).unwrap_or_default();
     let gids = sys::namespace::read_map(Path::new("/proc/self/gid_map")).unwrap_or_default();
     let unmapped = identity.groups.iter().find(|gid| sys::namespace::lookup(&gids, **gid).is_none());
-    let text = match sys::namespace::lookup(&uids, identity.uid) {
-        None => format!("cannot set uid to unmapped user in user namespace: uid {}", identity.uid),
-        Some(_) => {
+    let unmapped_user = sys::namespace::lookup(&uids, identity.uid).is_none();
+    let text = match unmapped_user {
+        true => format!("cannot set uid to unmapped user in user namespace: uid {}", identity.uid),
+        false => {
             format!(
                 "cannot set gid to unmapped group in user namespace: gid {}",
                 unmapped.unwrap_or(&identity.gid)
@@ -210,9 +211,24 @@ fn id_failure(process: &Process, identity: &Identity, error: rustix::io::Errno) 
         Some(note) => format!(
             "{note}; other users need a line like \"NAME:100000:65536\" in /etc/subuid and /etc/subgid, and newuidmap"
         ),
-        None => "the ranges of this user in /etc/subuid and /etc/subgid do not reach so far".to_owned(),
+        None => match &process.map_from {
+            Some(flag) => format!(
+                "the container has the ids {} only, as {flag} says: ask for more there, or name one of them with --user",
+                span(if unmapped_user { &uids } else { &gids })
+            ),
+            None => "the ranges of this user in /etc/subuid and /etc/subgid do not reach so far".to_owned(),
+        },
     };
     Failure::new(Fault::Wish, format!("unable to setup user: {text}")).with_hint(hint)
+}
+
+/// `0-9,20`: the ids that a map has inside.
+pub(super) fn span(map: &[sys::namespace::IdMapping]) -> String {
+    let piece = |line: &sys::namespace::IdMapping| match line.count {
+        1 => line.inside.to_string(),
+        count => format!("{}-{}", line.inside, line.inside + (count - 1)),
+    };
+    map.iter().map(piece).collect::<Vec<_>>().join(",")
 }
 
 /// The process's variables, with HOME from the container's passwd when it has none.

@@ -10,7 +10,7 @@ use std::path::Path;
 use super::channel::{self, Failure};
 use super::launch::{Launch, NamespaceChoice};
 use super::start::InitPaper;
-use super::{command, console, given, mounts, secrets};
+use super::{accounts, command, console, given, mounts, secrets};
 use crate::sys;
 
 /// Name (`argv[0]`) under which main dispatches here.
@@ -33,6 +33,7 @@ fn init(status: &UnixStream) -> Result<Infallible, Failure> {
     let host = mounts::enter(root.as_fd())?;
     drop(root);
     host.apply(&launch.mounts, trees)?;
+    accounts::write(&launch.accounts)?;
     if !launch.given.is_empty() {
         given::give(&launch.given, &command::identity(&launch.process)?)?;
     }

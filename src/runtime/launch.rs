@@ -28,6 +28,7 @@ pub struct Launch {
     /// Mounts that the container's user is to own.
     pub given: Vec<Given>,
     pub secrets: Vec<SecretFile>,
+    pub accounts: Accounts,
     pub masked_paths: Vec<PathBuf>,
     pub read_only_paths: Vec<PathBuf>,
     /// Relative to /proc/sys, with slashes: `net/core/somaxconn`.
@@ -43,6 +44,27 @@ pub struct Given {
     pub target: PathBuf,
     /// Once they are.
     pub read_only: bool,
+}
+
+/// Whom the container's /etc/passwd and /etc/group are to know, if they do not yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accounts {
+    pub users: Vec<Account>,
+    /// Stand in the place of every line, with variables (see `AccountsSpec`).
+    pub passwd_entry: Option<String>,
+    pub group_entry: Option<String>,
+}
+
+/// Ids as the container numbers them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    pub name: String,
+    pub uid: u32,
+    pub gid: u32,
+    pub gecos: String,
+    pub home: PathBuf,
+    /// The group gets a line too.
+    pub group: Option<String>,
 }
 
 /// A secret as the container sees it.
@@ -97,6 +119,9 @@ pub struct Process {
     pub umask: u32,
     /// Why only one id exists inside; the hint of the error that another one gets.
     pub single_id_note: Option<String>,
+    /// The flag that has chosen the ids there are, where they are not all that the caller has.
+    #[serde(default)]
+    pub map_from: Option<String>,
 }
 
 /// Bit masks by capability number.

@@ -4,6 +4,7 @@
 //! stages that run inside: this binary started again, with the paper on descriptor 3. `userns` is U,
 //! the namespace in which all supervisors of a user live.
 
+pub mod accounts;
 pub mod borrow;
 pub mod capability;
 pub mod cgroup;

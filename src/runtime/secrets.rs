@@ -12,10 +12,11 @@ use rustix::mount::UnmountFlags;
 use rustix::process::{Gid, Uid};
 
 use super::channel::{Failure, Fault, reason};
+use super::command::span;
 use super::launch::SecretFile;
 use super::mounts::{make_directory, make_file};
 use crate::container::spec::SECRETS;
-use crate::sys::mount;
+use crate::sys::{mount, namespace};
 
 /// Mounts the tmpfs and fills it. A secret that is wanted elsewhere is bound there, and in here has no name.
 pub(super) fn place(secrets: &[SecretFile]) -> Result<(), Failure> {
@@ -46,6 +47,18 @@ pub(super) fn place(secrets: &[SecretFile]) -> Result<(), Failure> {
 fn refused(secret: &SecretFile, error: &io::Error) -> Failure {
     let target = &secret.target;
     let (uid, gid) = owner(secret);
+    if error.raw_os_error() == Some(libc::EINVAL) {
+        let ids = |file: &str| namespace::read_map(Path::new(file)).unwrap_or_default();
+        let (uids, gids) = (ids("/proc/self/uid_map"), ids("/proc/self/gid_map"));
+        let text = format!(
+            "secret at {}: its owner {uid}:{gid} is none of the container's ids (uids {}, gids {}); choose one of them \
+             with uid= and gid=, or give the container more with --userns or --uidmap",
+            target.display(),
+            span(&uids),
+            span(&gids)
+        );
+        return Failure::new(Fault::Wish, text).verbatim();
+    }
     let text = format!("secret at {} (owner {uid}:{gid}): {}", target.display(), reason(error));
     Failure::new(Fault::Wish, text)
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use super::channel::{self, Failure, Fault, reason};
 use super::emulation::Emulator;
-use super::launch::{Borrow, Launch, MountOp, NamespaceChoice, Namespaces, Process};
+use super::launch::{Borrow, IdMapping, Launch, MountOp, NamespaceChoice, Namespaces, Process};
 use super::{executable, userns};
 use crate::container::spec::Propagation;
 use crate::sys::mount::{self, Propagate};
@@ -348,7 +348,14 @@ fn empowerment(container: &Launch) -> Empowerment {
     match lookup(&container.uid_map, 0).and(lookup(&container.gid_map, 0)) {
         Some(_) if container.process.keep_groups => Empowerment::RootInItsGroups,
         Some(_) => Empowerment::Root,
-        None => Empowerment::Ambient,
+        None => {
+            // The caller's, who is 0 of U, where it is among them.
+            let own = |map: &[IdMapping]| {
+                let line = map.iter().find(|line| line.outside == 0).or(map.first());
+                line.map_or(0, |line| line.inside)
+            };
+            Empowerment::Ambient { uid: own(&container.uid_map), gid: own(&container.gid_map) }
+        }
     }
 }
 

@@ -20,20 +20,20 @@ pub(super) struct Identity {
 /// Highest id that Docker takes.
 const HIGHEST: u32 = i32::MAX as u32;
 
-struct Account<'a> {
-    name: &'a str,
-    uid: u32,
+pub(super) struct Account<'a> {
+    pub name: &'a str,
+    pub uid: u32,
     gid: u32,
     home: &'a str,
 }
 
-struct Group<'a> {
-    name: &'a str,
-    gid: u32,
+pub(super) struct Group<'a> {
+    pub name: &'a str,
+    pub gid: u32,
     members: &'a str,
 }
 
-fn accounts(text: &str) -> impl Iterator<Item = Account<'_>> {
+pub(super) fn accounts(text: &str) -> impl Iterator<Item = Account<'_>> {
     text.lines().filter_map(|line| {
         let mut fields = line.trim().split(':');
         let name = fields.next().filter(|name| !name.is_empty() && !name.starts_with('#'))?;
@@ -43,7 +43,7 @@ fn accounts(text: &str) -> impl Iterator<Item = Account<'_>> {
     })
 }
 
-fn groups(text: &str) -> impl Iterator<Item = Group<'_>> {
+pub(super) fn groups(text: &str) -> impl Iterator<Item = Group<'_>> {
     text.lines().filter_map(|line| {
         let mut fields = line.trim().split(':');
         let name = fields.next().filter(|name| !name.is_empty() && !name.starts_with('#'))?;

@@ -69,11 +69,11 @@ pub enum IfTaken {
 
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    #[error("secret {0} not found")]
+    #[error("no secret with name or id {0:?}: no such secret")]
     NotFound(String),
     #[error("secret {name} is ambiguous ({count} matches found)")]
     Ambiguous { name: String, count: usize },
-    #[error("secret {0} already exists")]
+    #[error("{0}: secret name in use")]
     NameTaken(String),
     #[error("{0}")]
     Invalid(String),

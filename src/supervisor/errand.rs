@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, set_parent_process_death_signal};
@@ -28,7 +28,7 @@ use crate::copy::Facts;
 use crate::image::ImageStore;
 use crate::overlay::{self, Change, Written};
 use crate::runtime::plan::nested_maps;
-use crate::runtime::{HostFacts, userns};
+use crate::runtime::{self, HostFacts, userns};
 use crate::sys::{process, socket};
 
 /// Name (`argv[0]`) under which main dispatches here.
@@ -331,12 +331,33 @@ fn written(paper: &Paper, record: &ContainerRecord) -> Result<Written, Failure> 
     let images = ImageStore::open(&paper.config);
     let view = images.layers.merged(&record.image.layers).map_err(|e| Failure::system(&e))?;
     let (uids, gids) = nested_maps(&record.spec, &host)?;
-    Written::open(
+    let mut written = Written::open(
         &paper.config.container(record.id.as_str()),
         view,
         ranges(&uids),
         ranges(&gids),
         overlay::Owners { uids, gids },
     )
-    .map_err(|e| failed("opening what the container has written", &e))
+    .map_err(|e| failed("opening what the container has written", &e))?;
+    // The lines that its start adds for users whom the image does not have.
+    let image = images.pinned(&record.image).map_err(|e| Failure::system(&e))?;
+    let accounts = runtime::plan::accounts::plan(&record.spec, &image.config.config, &host);
+    if !accounts.users.is_empty() {
+        let of_image = |path: &str| {
+            let view = images.layers.merged(&record.image.layers).map_err(|e| Failure::system(&e))?;
+            Ok::<_, Failure>(overlay::read_file(view, Path::new(path), 16 << 20).unwrap_or_default())
+        };
+        let (mut passwd, mut group) = (of_image("/etc/passwd")?, of_image("/etc/group")?);
+        let (passwd_text, group_text) = (String::from_utf8_lossy(&passwd), String::from_utf8_lossy(&group));
+        let added = runtime::accounts::added(&accounts, &passwd_text, &group_text);
+        for (path, content, lines) in
+            [("etc/passwd", &mut passwd, added.passwd), ("etc/group", &mut group, added.group)]
+        {
+            if !lines.is_empty() {
+                content.extend(lines.as_bytes());
+                written.made_by_start(path, std::mem::take(content));
+            }
+        }
+    }
+    Ok(written)
 }

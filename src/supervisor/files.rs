@@ -18,21 +18,37 @@ const HOST_GATEWAY: &str = "127.0.0.1";
 /// What systemd-resolved knows itself: the servers behind its stub.
 const BEHIND_THE_STUB: &str = "/run/systemd/resolve/resolv.conf";
 
-/// Writes all three.
-pub fn write(directory: &Path, id: &ContainerId, spec: &ContainerSpec, host_name: &str) -> io::Result<()> {
+/// Writes all three. They belong to `owner`, as this process numbers ids.
+pub fn write(
+    directory: &Path,
+    id: &ContainerId,
+    spec: &ContainerSpec,
+    host_name: &str,
+    owner: (u32, u32),
+) -> io::Result<()> {
+    let write = |name: &str, text: String| {
+        let path = directory.join(name);
+        // One of another owner, if the user's ids have changed, might not let itself be written.
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        fs::write(&path, text)?;
+        std::os::unix::fs::chown(&path, Some(owner.0), Some(owner.1))
+    };
     let name = hostname(id, spec, host_name);
     // Docker's rule: the host's own list goes with the host's network, when that was asked for.
     let host_hosts = match spec.network {
         NetworkMode::Host => read_or_empty("/etc/hosts"),
         _ => String::new(),
     };
-    fs::write(directory.join("hosts"), hosts(spec, &name, &host_hosts))?;
-    fs::write(directory.join("hostname"), format!("{name}\n"))?;
+    write("hosts", hosts(spec, &name, &host_hosts))?;
+    write("hostname", format!("{name}\n"))?;
     let resolv = match spec.network {
         NetworkMode::None => String::new(),
         _ => host_resolv_conf(),
     };
-    fs::write(directory.join("resolv.conf"), resolv_conf(spec, &resolv))
+    write("resolv.conf", resolv_conf(spec, &resolv))
 }
 
 fn read_or_empty(path: &str) -> String {

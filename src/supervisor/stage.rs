@@ -34,6 +34,7 @@ use crate::runtime::{
     self, ContainerFiles, ExecRequest, HostFacts, Launch, LaunchError, PlanError, PlanInput,
 };
 use crate::runtime::{Started, Stdio};
+use crate::sys::namespace::lookup;
 use crate::sys::signal::{self, SignalFd, SignalSet};
 use crate::sys::{lock, memory, process, socket};
 use crate::volume::VolumeStore;
@@ -286,7 +287,10 @@ impl Stage {
             NetworkMode::None => NamespaceChoice::New,
             NetworkMode::Container(_) => NamespaceChoice::Join,
         };
-        files::write(&self.directory, id, spec, &ground.host.hostname)
+        let (uids, gids) = nested_maps(spec, &ground.host)?;
+        // Root of the container, if it has one; else they stay the caller's.
+        let owner = lookup(&uids, 0).zip(lookup(&gids, 0)).unwrap_or((0, 0));
+        files::write(&self.directory, id, spec, &ground.host.hostname, owner)
             .map_err(failed("writing /etc/hosts"))?;
         let secrets = store::read_secrets(&self.directory, spec.secrets.len())
             .map_err(failed("reading the secrets"))?;

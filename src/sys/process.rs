@@ -39,8 +39,9 @@ pub enum Empowerment {
     Root,
     /// The same, in the groups it is in.
     RootInItsGroups,
-    /// Its user namespace has no uid 0: makes all capabilities ambient.
-    Ambient,
+    /// Its user namespace has no uid 0: becomes these ids of it, as one that it does not know can make no
+    /// files, and makes all capabilities ambient.
+    Ambient { uid: u32, gid: u32 },
 }
 
 /// A process to be made: a copy of the calling thread that does what is said here and runs
@@ -75,7 +76,7 @@ const STEPS: [&str; 8] = [
     "entering the namespace",
     "unsharing namespaces",
     "changing to the root directory",
-    "becoming root of the namespace",
+    "taking on ids of the namespace",
     "making capabilities ambient",
     "executing coracle",
 ];
@@ -233,8 +234,9 @@ impl Child<'_> {
                 Empowerment::None => {}
                 Empowerment::Root if !become_root(false) => return BECOME_ROOT,
                 Empowerment::RootInItsGroups if !become_root(true) => return BECOME_ROOT,
-                Empowerment::Ambient if !make_ambient() => return AMBIENT,
-                Empowerment::Root | Empowerment::RootInItsGroups | Empowerment::Ambient => {}
+                Empowerment::Ambient { uid, gid } if !become_of(uid, gid) => return BECOME_ROOT,
+                Empowerment::Ambient { .. } if !make_ambient() => return AMBIENT,
+                Empowerment::Root | Empowerment::RootInItsGroups | Empowerment::Ambient { .. } => {}
             }
             let mut target = 0;
             for fd in self.placed {
@@ -270,7 +272,17 @@ unsafe fn become_root(keep_groups: bool) -> bool {
         if !keep_groups {
             libc::syscall(libc::SYS_setgroups, 0, ptr::null::<libc::gid_t>());
         }
-        libc::syscall(libc::SYS_setresgid, 0, 0, 0) == 0 && libc::syscall(libc::SYS_setresuid, 0, 0, 0) == 0
+        become_of(0, 0)
+    }
+}
+
+/// # Safety
+/// As `become_root`.
+unsafe fn become_of(uid: u32, gid: u32) -> bool {
+    // SAFETY: plain numbers.
+    unsafe {
+        libc::syscall(libc::SYS_setresgid, gid, gid, gid) == 0
+            && libc::syscall(libc::SYS_setresuid, uid, uid, uid) == 0
     }
 }
 

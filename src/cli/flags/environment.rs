@@ -10,6 +10,14 @@ pub fn variable(text: &str) -> Result<String, String> {
     if name.is_empty() { Err(format!("invalid environment variable: {text}")) } else { Ok(text.to_owned()) }
 }
 
+/// Checks one `--env-merge`.
+pub fn merged(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(format!("invalid environment variable: {text}: want NAME=VALUE")),
+    }
+}
+
 /// Files first, then `-e`; a name alone takes the caller's value and is left out where there is none.
 pub fn read(files: &[PathBuf], flags: &[String]) -> Result<Vec<(String, String)>> {
     let mut lines = Vec::new();

@@ -230,7 +230,7 @@ fn missing(what: &str, then: &str) -> String {
 }
 
 fn refused<T>(why: &str) -> Result<T> {
-    Err(Failure::usage(format!("Error response from daemon: {why}")))
+    Err(Failure::refused(why))
 }
 
 fn uint16(text: &str) -> Result<u64, String> {

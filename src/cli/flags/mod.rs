@@ -4,6 +4,7 @@
 //! tells them (`invalid argument ... for ... flag`); what only shows when flags stand together, or needs
 //! files, is decided in [`ContainerFlags::into_spec`].
 
+mod accounts;
 pub mod environment;
 mod idmap;
 pub mod later;
@@ -25,8 +26,8 @@ use super::ui::time::parse_duration;
 use super::ui::units::{go_int, ram_in_bytes};
 use crate::container::health::{HealthAction, HealthCheck};
 use crate::container::spec::{
-    AttachStreams, Bytes, DeviceSpec, LogSpec, NamespaceMode, NetworkMode, OverlayChoice, RestartPolicy,
-    SecretSpec, Ulimit,
+    AccountsSpec, AttachStreams, Bytes, DeviceSpec, HostAccount, ImageVolumes, LogSpec, NamespaceMode,
+    NetworkMode, OverlayChoice, RestartPolicy, SecretSpec, Ulimit,
 };
 use crate::container::{ContainerName, ContainerSpec};
 use crate::engine::container::PullPolicy;
@@ -83,6 +84,9 @@ pub struct ContainerFlags {
     /// Give the container the variables of this environment that its image does not set
     #[arg(long)]
     pub env_host: bool,
+    /// Set a variable from those of the image (NAME=${NAME}:more)
+    #[arg(long, value_name = "list", value_parser = environment::merged)]
+    pub env_merge: Vec<(String, String)>,
     /// Read in a file of environment variables
     #[arg(long, value_name = "list")]
     pub env_file: Vec<PathBuf>,
@@ -92,6 +96,9 @@ pub struct ContainerFlags {
     /// GID map of the user namespace ([u|g][+]CONTAINER:[@]OUTSIDE[:COUNT])
     #[arg(long, value_name = "list")]
     pub gidmap: Vec<String>,
+    /// Line that the container's /etc/group gets in the place of podman's ($GROUPNAME, $GID, $USERLIST)
+    #[arg(long, value_name = "string")]
+    pub group_entry: Option<String>,
     /// Command to run to check health
     #[arg(long, value_name = "string")]
     pub health_cmd: Option<String>,
@@ -116,9 +123,15 @@ pub struct ContainerFlags {
     /// Container host name
     #[arg(short = 'h', long, value_name = "string")]
     pub hostname: Option<String>,
+    /// Give the container's /etc/passwd the line of an account of this machine
+    #[arg(long, value_name = "list", value_parser = accounts::host)]
+    pub hostuser: Vec<HostAccount>,
     /// Give the container the proxy variables of this environment
     #[arg(long)]
     pub http_proxy: bool,
+    /// What becomes of the volumes that the image declares (anonymous|bind|tmpfs|ignore)
+    #[arg(long, value_name = "string", value_parser = values::image_volumes)]
+    pub image_volume: Option<ImageVolumes>,
     /// Run an init inside the container that forwards signals and reaps processes
     #[arg(long)]
     pub init: bool,
@@ -155,6 +168,12 @@ pub struct ContainerFlags {
     /// Tune host's OOM preferences (-1000 to 1000)
     #[arg(long, value_name = "int", value_parser = go_int)]
     pub oom_score_adj: Option<i64>,
+    /// Add lines for users that the image does not have to the container's /etc/passwd and /etc/group
+    #[arg(long, action = clap::ArgAction::SetFalse)]
+    pub passwd: bool,
+    /// Line that the container's /etc/passwd gets in the place of podman's ($USERNAME, $UID, $GID, $NAME, $HOME)
+    #[arg(long, value_name = "string")]
+    pub passwd_entry: Option<String>,
     /// PID namespace to use
     #[arg(long, value_name = "string")]
     pub pid: Option<String>,
@@ -207,7 +226,7 @@ pub struct ContainerFlags {
     #[arg(long, value_name = "map", value_parser = values::sysctl)]
     pub sysctl: Vec<(String, String)>,
     /// Kill the container when it has run for so many seconds (0 for no limit)
-    #[arg(long, value_name = "uint", value_parser = values::uint32)]
+    #[arg(long, value_name = "uint", value_parser = values::seconds)]
     pub timeout: Option<u32>,
     /// Mount a tmpfs directory
     #[arg(long, value_name = "list")]
@@ -334,22 +353,36 @@ impl ContainerFlags {
             None => None,
             Some(name) => {
                 let name = ContainerName::parse(&name);
-                Some(name.map_err(|e| Failure::usage(format!("Error response from daemon: {e}")))?)
+                Some(name.map_err(|e| Failure::refused(format!("{e}")))?)
             }
         };
         if let Some(signal) = self.stop_signal.as_deref()
             && crate::sys::signal::parse(signal).is_none()
         {
-            return Err(Failure::usage(format!("Error response from daemon: invalid signal: {signal}")));
+            return Err(Failure::refused(format!("invalid signal: {signal}")));
         }
+        let user_namespace = idmap::mode(
+            self.userns.as_deref(),
+            [&self.uidmap, &self.gidmap],
+            [self.subuidname.as_deref(), self.subgidname.as_deref()],
+        )?;
         Ok(ContainerSpec {
             image,
+            accounts: AccountsSpec {
+                off: !self.passwd,
+                caller: accounts::caller(&user_namespace),
+                host: self.hostuser,
+                passwd_entry: self.passwd_entry,
+                group_entry: self.group_entry,
+            },
             platform: platform(self.platform.as_deref())?,
             name,
             command: (!command.is_empty()).then_some(command),
             entrypoint: self.entrypoint.map(|word| if word.is_empty() { Vec::new() } else { vec![word] }),
             env,
             host_env: if self.env_host { environment::host() } else { Vec::new() },
+            merged_env: self.env_merge,
+            image_volumes: self.image_volume.unwrap_or_default(),
             unset_env: self.unsetenv,
             unset_all_env: self.unsetenv_all,
             workdir: working_directory(self.workdir)?,
@@ -390,11 +423,7 @@ impl ContainerFlags {
             pid: namespace("--pid", "PID", self.pid, true)?,
             uts: namespace("--uts", "UTS", self.uts, false)?,
             cgroup: namespace("--cgroupns", "CGROUP", self.cgroupns, false)?,
-            user_namespace: idmap::mode(
-                self.userns.as_deref(),
-                [&self.uidmap, &self.gidmap],
-                [self.subuidname.as_deref(), self.subgidname.as_deref()],
-            )?,
+            user_namespace,
             stop_signal: self.stop_signal,
             stop_timeout: self.stop_timeout,
             run_limit: self.timeout.filter(|seconds| *seconds > 0),
@@ -450,7 +479,7 @@ impl ContainerFlags {
     }
 
     fn restart_policy(&self) -> Result<RestartPolicy> {
-        let policy = values::restart_policy(&self.restart).map_err(Failure::usage)?;
+        let policy = values::restart_policy(&self.restart)?;
         match policy {
             Some(policy) if policy != RestartPolicy::No && self.rm => {
                 Err(Failure::usage("conflicting options: cannot specify both --restart and --rm"))
@@ -462,8 +491,8 @@ impl ContainerFlags {
 
 fn working_directory(flag: Option<String>) -> Result<Option<PathBuf>> {
     match flag.filter(|path| !path.is_empty()) {
-        Some(path) if !path.starts_with('/') => Err(Failure::usage(format!(
-            "Error response from daemon: the working directory '{path}' is invalid, it needs to be an absolute path"
+        Some(path) if !path.starts_with('/') => Err(Failure::refused(format!(
+            "the working directory '{path}' is invalid, it needs to be an absolute path"
         ))),
         path => Ok(path.map(PathBuf::from)),
     }
@@ -474,8 +503,8 @@ const HOST_NAME_MAX: usize = 64;
 
 fn host_name(flag: Option<String>) -> Result<Option<String>> {
     match flag.filter(|name| !name.is_empty()) {
-        Some(name) if name.len() > HOST_NAME_MAX => Err(Failure::usage(format!(
-            "Error response from daemon: invalid hostname: {name:?} is longer than {HOST_NAME_MAX} characters"
+        Some(name) if name.len() > HOST_NAME_MAX => Err(Failure::refused(format!(
+            "invalid hostname: {name:?} is longer than {HOST_NAME_MAX} characters"
         ))),
         name => Ok(name),
     }
@@ -525,7 +554,7 @@ fn ipc(text: Option<String>) -> Result<NamespaceMode> {
         // Every private namespace can be joined by who is allowed to.
         Some("shareable" | "none") => Ok(NamespaceMode::Private),
         Some(other) if !matches!(other, "" | "private" | "host") && !other.starts_with("container:") => {
-            Err(Failure::usage(format!("Error response from daemon: invalid IPC mode: {other}")))
+            Err(Failure::refused(format!("invalid IPC mode: {other}")))
         }
         _ => namespace("--ipc", "IPC", text, true),
     }
@@ -536,8 +565,8 @@ fn oom_score(flag: Option<i64>) -> Result<Option<i32>> {
         None => Ok(None),
         Some(score) => match i32::try_from(score).ok().filter(|score| (-1000..=1000).contains(score)) {
             Some(score) => Ok(Some(score)),
-            None => Err(Failure::usage(format!(
-                "Error response from daemon: Invalid value {score}, range for oom score adj is [-1000, 1000]"
+            None => Err(Failure::refused(format!(
+                "Invalid value {score}, range for oom score adj is [-1000, 1000]"
             ))),
         },
     }
@@ -562,7 +591,7 @@ fn overlay(options: &[String]) -> Result<Option<OverlayChoice>> {
                 ));
             }
             (other, _) => {
-                return Err(Failure::usage(format!("Error response from daemon: unknown option {other}")));
+                return Err(Failure::refused(format!("unknown option {other}")));
             }
         }
     }
@@ -577,6 +606,6 @@ fn log(driver: Option<String>, options: Vec<(String, String)>) -> Result<LogSpec
         Err(logs::OptionError::NotImplemented(why)) => Err(later::not_yet("log-driver", &why)),
         // Docker's client knows this one by itself.
         Err(error) if driver == "none" => Err(Failure::usage(error.to_string())),
-        Err(error) => Err(Failure::usage(format!("Error response from daemon: {error}"))),
+        Err(error) => Err(Failure::refused(format!("{error}"))),
     }
 }

@@ -11,7 +11,7 @@ use crate::runtime::plan::absolute;
 use crate::volume;
 
 fn refused(text: String) -> Failure {
-    Failure::usage(format!("Error response from daemon: {text}"))
+    Failure::refused(text)
 }
 
 /// `-v [SRC:]DST[:OPTIONS]`

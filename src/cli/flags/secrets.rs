@@ -31,6 +31,9 @@ pub fn parse_secret(text: &str) -> Result<SecretSpec, String> {
             _ => return Err(wrong(format!("option {part} invalid"))),
         }
     }
+    if text.is_empty() {
+        return Err("no secret with name or id \"\": no such secret".to_owned());
+    }
     if source.is_empty() {
         return Err(wrong(format!("no source found {text}")));
     }
@@ -76,7 +79,6 @@ mod tests {
             assert_eq!((secret.name.as_str(), secret.place), ("db", want), "{text}");
         }
         for (text, part) in [
-            ("", "no source found"),
             ("target=x", "no source found"),
             ("db,type=file", "type file is invalid"),
             ("db,mode=999", "mode 999 invalid"),
@@ -90,5 +92,6 @@ mod tests {
             let error = parse_secret(text).unwrap_err();
             assert!(error.contains(part) && error.ends_with(": parsing secret"), "{error}");
         }
+        assert_eq!(parse_secret("").unwrap_err(), "no secret with name or id \"\": no such secret");
     }
 }

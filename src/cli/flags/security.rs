@@ -19,8 +19,7 @@ pub struct Security {
 pub fn read(options: &[String]) -> Result<Security> {
     let mut security = Security::default();
     for option in options {
-        let invalid =
-            || Failure::usage(format!("Error response from daemon: invalid --security-opt 2: {option:?}"));
+        let invalid = || Failure::refused(format!("invalid --security-opt 2: {option:?}"));
         let (key, value) = match option.split_once('=').or_else(|| option.split_once(':')) {
             Some(pair) => pair,
             // The two that may stand alone.

@@ -324,7 +324,10 @@ fn mistakes_are_told_in_dockers_words() {
         ("--pid x", "--pid: invalid PID mode"),
         ("--uts x", "--uts: invalid UTS mode"),
         ("--ipc x", "Error response from daemon: invalid IPC mode: x"),
-        ("--userns x", "--userns: invalid USER mode"),
+        (
+            "--userns x",
+            "--userns: invalid USER mode: \"x\": must be one of host, private, keep-id, auto, nomap, container:NAME",
+        ),
         (
             "--oom-score-adj 2000",
             "Error response from daemon: Invalid value 2000, range for oom score adj is [-1000, 1000]",

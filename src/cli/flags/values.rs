@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use crate::cli::failure::{Failure, Result};
 use crate::cli::ui::units::{go_int, go_uint};
 use crate::container::health::HealthAction;
-use crate::container::spec::{DeviceSpec, RestartPolicy, Ulimit, is_namespaced_sysctl};
+use crate::container::spec::{DeviceSpec, ImageVolumes, RestartPolicy, Ulimit, is_namespaced_sysctl};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
@@ -168,9 +169,22 @@ pub fn device(text: &str) -> Result<DeviceSpec, String> {
 }
 
 /// `--timeout`
-pub fn uint32(text: &str) -> Result<u32, String> {
+pub fn seconds(text: &str) -> Result<u32, String> {
     let out_of_range = || format!("strconv.ParseUint: parsing {text:?}: value out of range");
-    u32::try_from(go_uint(text)?).map_err(|_| out_of_range())
+    let number = go_uint(text).and_then(|number| u32::try_from(number).map_err(|_| out_of_range()));
+    number.map_err(|why| format!("{why}: want a whole number of seconds"))
+}
+
+/// `--image-volume`; podman's `bind` has been a volume without a name since long.
+pub fn image_volumes(text: &str) -> Result<ImageVolumes, String> {
+    match text {
+        "" | "anonymous" | "bind" => Ok(ImageVolumes::Anonymous),
+        "tmpfs" => Ok(ImageVolumes::Tmpfs),
+        "ignore" => Ok(ImageVolumes::Ignore),
+        other => {
+            Err(format!("invalid image-volume type {other:?}. Pick one of bind, tmpfs, ignore or anonymous"))
+        }
+    }
 }
 
 /// `--umask`, octal.
@@ -195,38 +209,36 @@ pub fn health_action(text: &str) -> Result<HealthAction, String> {
 }
 
 /// `--restart`, `None` for an empty text.
-pub fn restart_policy(text: &str) -> Result<Option<RestartPolicy>, String> {
-    let daemon = |why: String| Err(format!("Error response from daemon: invalid restart policy: {why}"));
+pub fn restart_policy(text: &str) -> Result<Option<RestartPolicy>> {
+    let daemon = |why: &str| Err(Failure::refused(format!("invalid restart policy: {why}")));
     let (name, count) = text.split_once(':').unwrap_or((text, ""));
     let retries = match count {
         "" => 0,
         count => count.parse::<i64>().map_err(|_| {
-            "invalid restart policy format: maximum retry count must be an integer".to_owned()
+            Failure::usage("invalid restart policy format: maximum retry count must be an integer")
         })?,
     };
     let policy = match name {
         "" if text.is_empty() => return Ok(None),
-        "" => return Err("invalid restart policy format: no policy provided before colon".to_owned()),
+        "" => return Err(Failure::usage("invalid restart policy format: no policy provided before colon")),
         "no" => RestartPolicy::No,
         "always" => RestartPolicy::Always,
         "unless-stopped" => RestartPolicy::UnlessStopped,
         "on-failure" => match u32::try_from(retries) {
             Ok(retries) => return Ok(Some(RestartPolicy::OnFailure { retries })),
-            Err(_) if retries < 0 => return daemon("maximum retry count cannot be negative".to_owned()),
-            Err(_) => return daemon("maximum retry count is too large".to_owned()),
+            Err(_) if retries < 0 => return daemon("maximum retry count cannot be negative"),
+            Err(_) => return daemon("maximum retry count is too large"),
         },
         other => {
-            return daemon(format!(
+            return daemon(&format!(
                 "unknown policy '{other}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
             ));
         }
     };
     match retries {
         0 => Ok(Some(policy)),
-        1.. => daemon("maximum retry count can only be used with 'on-failure'".to_owned()),
-        _ => {
-            daemon("maximum retry count can only be used with 'on-failure' and cannot be negative".to_owned())
-        }
+        1.. => daemon("maximum retry count can only be used with 'on-failure'"),
+        _ => daemon("maximum retry count can only be used with 'on-failure' and cannot be negative"),
     }
 }
 
@@ -295,7 +307,7 @@ mod tests {
             ("no:-2", "can only be used with 'on-failure' and cannot be negative"),
             ("sometimes", "unknown policy 'sometimes'; use one of 'no', 'always', 'on-failure', or"),
         ] {
-            let error = restart_policy(text).unwrap_err();
+            let error = restart_policy(text).unwrap_err().text;
             assert!(error.contains(why) && error.contains("invalid restart policy"), "{text}: {error}");
         }
     }

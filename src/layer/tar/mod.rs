@@ -90,6 +90,8 @@ pub enum TarError {
     Read(#[source] io::Error),
     #[error("the archive is cut off at byte {offset}: unexpected EOF")]
     Truncated { offset: u64 },
+    #[error("not a tar archive: {why}")]
+    Foreign { why: &'static str },
     #[error("invalid tar header at byte {offset}: {why}")]
     Invalid { offset: u64, why: Cow<'static, str> },
 }

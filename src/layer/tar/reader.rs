@@ -43,11 +43,23 @@ impl<R: BufRead> TarReader<R> {
         let mut block = [0; BLOCK];
         loop {
             self.skip_data()?;
-            if self.ended || !self.read_header(&mut block)? {
+            let is_first = self.offset == 0;
+            let read = match self.read_header(&mut block) {
+                Err(TarError::Truncated { .. }) if is_first => {
+                    return Err(TarError::Foreign {
+                        why: "it ends before the first header does (unexpected EOF)",
+                    });
+                }
+                read => read?,
+            };
+            if self.ended || !read {
                 self.ended = true;
                 return Ok(None);
             }
             let header = Header(&block);
+            if !header.checksum_matches() && is_first {
+                return Err(TarError::Foreign { why: "it begins with no tar header (wrong checksum)" });
+            }
             if !header.checksum_matches() {
                 return Err(self.invalid_header("wrong checksum"));
             }

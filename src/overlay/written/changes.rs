@@ -1,9 +1,11 @@
 //! What differs from the image: `diff`, and what a layer of `commit` is made of.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
 
-use rustix::fs::FileType;
+use rustix::fs::{FileType, Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
 use super::Written;
@@ -95,6 +97,23 @@ impl Written {
             FileType::RegularFile => node.stat.st_size == 0,
             _ => false,
         };
-        plain && node.lower.is_none() && SETUP.contains(&node.path)
+        plain && node.lower.is_none() && SETUP.contains(&node.path) || self.is_as_started(node)
     }
+
+    fn is_as_started(&self, node: &Node<'_>) -> bool {
+        let known = self.made_by_start.iter().find(|(path, _)| path == node.path);
+        known.is_some_and(|(_, content)| {
+            node.kind() == FileType::RegularFile
+                && node.stat.st_size as usize == content.len()
+                && read(node).is_ok_and(|found| found == *content)
+        })
+    }
+}
+
+fn read(node: &Node<'_>) -> io::Result<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(node.directory.as_fd(), node.name, flags, Mode::empty())?;
+    let mut content = Vec::new();
+    File::from(file).take(node.stat.st_size as u64).read_to_end(&mut content)?;
+    Ok(content)
 }

@@ -38,6 +38,8 @@ pub struct Written {
     lower: Lower,
     owners: Owners,
     records: Records,
+    /// Files that the container's start makes, or changes, and what they hold then.
+    made_by_start: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 /// From ids as U numbers them to those the container knows.
@@ -86,7 +88,14 @@ impl Written {
         };
         let place = open_directory(rustix::fs::CWD, container.as_os_str().as_encoded_bytes())?;
         let records = Records::open(&place)?;
-        Ok(Written { directory, marks, lower: Lower::new(view, uids, gids), owners, records })
+        let lower = Lower::new(view, uids, gids);
+        Ok(Written { directory, marks, lower, owners, records, made_by_start: Vec::new() })
+    }
+
+    /// A file of this path (without a slash before it) with this content is nothing that the container has
+    /// written.
+    pub fn made_by_start(&mut self, path: &str, content: Vec<u8>) {
+        self.made_by_start.push((path.into(), content));
     }
 
     fn list(&self, directory: &Arc<OwnedFd>) -> io::Result<Listing> {

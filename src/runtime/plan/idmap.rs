@@ -16,6 +16,25 @@ pub fn nested_maps(spec: &ContainerSpec, host: &HostFacts) -> Result<Maps, PlanE
     container_maps(&spec.user_namespace, &host.uid_map, &host.gid_map, host.single_id_note.as_deref())
 }
 
+/// The wish's mode, another container's where it is that one's.
+pub(super) fn mode(spec: &ContainerSpec) -> &UserNamespaceMode {
+    let mut mode = &spec.user_namespace;
+    while let UserNamespaceMode::Container { like: Some(like), .. } = mode {
+        mode = like;
+    }
+    mode
+}
+
+/// The flag that leaves some of the caller's ids out.
+pub(super) fn source(spec: &ContainerSpec) -> Option<&'static str> {
+    match mode(spec) {
+        UserNamespaceMode::Map { .. } => Some("--uidmap"),
+        UserNamespaceMode::Auto { .. } => Some("--userns=auto"),
+        UserNamespaceMode::KeepId { size: Some(_), .. } => Some("--userns=keep-id:size"),
+        _ => None,
+    }
+}
+
 /// The same for a mode, of a U with these maps; `note` says why it has a single id, when it has.
 pub fn container_maps(
     mode: &UserNamespaceMode,

@@ -1,5 +1,6 @@
 //! Decides, purely: record, image and facts of the machine become a `Launch`.
 
+pub mod accounts;
 mod idmap;
 pub mod secrets;
 #[cfg(test)]
@@ -218,6 +219,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Launch, PlanError> {
         mounts: tree::mounts(input, &namespaces, &gid_map),
         given: tree::given(&spec.mounts),
         secrets: secrets::files(input),
+        accounts: accounts::plan(spec, input.image, host),
         process: process(input, &hostname, &uid_map)?,
         hostname: (namespaces.uts == NamespaceChoice::New).then_some(hostname),
         domainname: spec.domainname.clone(),
@@ -272,14 +274,10 @@ fn process(input: &PlanInput<'_>, hostname: &str, uid_map: &[IdMapping]) -> Resu
     let spec = &record.spec;
     let mask = capability::decide(&spec.cap_add, &spec.cap_drop, spec.privileged, host.last_capability)
         .map_err(PlanError::Invalid)?;
-    let workdir = match &spec.workdir {
-        Some(path) => path.as_path(),
-        None => Path::new(&image.working_dir),
-    };
     Ok(Process {
         argv: argv(spec, image)?,
         env: env(input, hostname)?,
-        cwd: absolute(workdir),
+        cwd: working_directory(spec, image),
         make_cwd: true,
         user: user(spec, image, host),
         groups: spec.groups.iter().filter(|group| *group != KEEP_GROUPS).cloned().collect(),
@@ -297,7 +295,12 @@ fn process(input: &PlanInput<'_>, hostname: &str, uid_map: &[IdMapping]) -> Resu
         oom_score_adj: oom_score_adj(spec, host)?,
         umask: spec.umask.unwrap_or(DEFAULT_UMASK),
         single_id_note: host.single_id_note.clone().filter(|_| is_single(uid_map)),
+        map_from: idmap::source(spec).map(str::to_owned),
     })
+}
+
+fn working_directory(spec: &ContainerSpec, image: &RunConfig) -> PathBuf {
+    absolute(spec.workdir.as_deref().unwrap_or(Path::new(&image.working_dir)))
 }
 
 /// Docker's rules for ENTRYPOINT and CMD: an entrypoint of the user's drops the image's command.
@@ -369,11 +372,7 @@ fn hostname(record: &ContainerRecord, host: &HostFacts) -> String {
 
 /// With keep-id the caller, unless somebody else was asked for (as podman has it).
 fn user(spec: &ContainerSpec, image: &RunConfig, host: &HostFacts) -> String {
-    let mut mode = &spec.user_namespace;
-    while let UserNamespaceMode::Container { like: Some(like), .. } = mode {
-        mode = like;
-    }
-    match (&spec.user, mode) {
+    match (&spec.user, idmap::mode(spec)) {
         (Some(user), _) => user.clone(),
         (None, UserNamespaceMode::KeepId { uid, gid, .. }) => {
             format!("{}:{}", idmap::kept(*uid, &host.uid_map), idmap::kept(*gid, &host.gid_map))
