@@ -460,7 +460,13 @@ impl Tree {
 
     pub fn attr(&mut self, ino: Ino) -> Result<FileAttr> {
         if let Some(place) = self.place(ino)? {
-            return attr_of(ino, &place.stat()?);
+            let mut attr = attr_of(ino, &place.stat()?)?;
+            // What the upper counts in a merged directory is half of the truth; 1 says "not counted" to find
+            // and fts, as in overlayfs.
+            if self.nodes[&ino].directory.as_ref().is_some_and(|directory| directory.lower.is_some()) {
+                attr.nlink = 1;
+            }
+            return Ok(attr);
         }
         let id = self.lower.entry_of(ino).ok_or(Errno::STALE)?;
         let mut attr = self.lower.attr(id);
@@ -629,8 +635,7 @@ fn attr_of(ino: Ino, stat: &Stat) -> Result<FileAttr> {
         crtime: time(stat.st_ctime, stat.st_ctime_nsec),
         kind,
         perm: (stat.st_mode & 0o7777) as u16,
-        // What a merged directory counts would be half of the truth; 1 says "not counted" (find, fts).
-        nlink: if kind == FileType::Directory { 1 } else { stat.st_nlink as u32 },
+        nlink: stat.st_nlink as u32,
         uid: stat.st_uid,
         gid: stat.st_gid,
         rdev: lower::device_number(device),
