@@ -3,7 +3,8 @@
 //! share, where nobody can foresee an answer, only the errors of a broken file system are refused.
 //!
 //! `stress SUBJECT PLAIN SEED PROCESSES OPERATIONS`: both directories hold the same `p0`, `p1`, … at the
-//! start, one for each process; what is in there is what the first operations find.
+//! start, one for each process; what is in there is what the first operations find. A sixth argument is its
+//! own: one of the processes, with a directory that all share in the third place.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
@@ -232,7 +233,7 @@ fn crowd(shared: &Path, random: &mut Random) -> Result<(), String> {
 }
 
 /// One process: `operations` on both trees, then the comparison.
-pub fn work(subject: &Path, plain: &Path, shared: &Path, seed: u64, operations: u64) -> Result<u64, String> {
+fn work(subject: &Path, plain: &Path, shared: &Path, seed: u64, operations: u64) -> Result<u64, String> {
     let mut pair = Pair {
         subject: subject.to_owned(),
         plain: plain.to_owned(),
@@ -264,7 +265,6 @@ pub fn work(subject: &Path, plain: &Path, shared: &Path, seed: u64, operations: 
     }
 }
 
-#[allow(dead_code)] // Of the program; a test calls `work`.
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
     let number = |at: usize| arguments[at].parse::<u64>().expect("a number");

@@ -420,7 +420,7 @@ const OPERATIONS: [(&str, Operation); 62] = [
         file.set_len(1 << 20)?;
         let hole = rustix::fs::seek(&file, rustix::fs::SeekFrom::Hole(0))?;
         let data = rustix::fs::seek(&file, rustix::fs::SeekFrom::Data(hole));
-        Ok(format!("{} {data:?}", hole >= 6000 && hole < 1 << 20))
+        Ok(format!("{} {data:?}", (6000..1 << 20).contains(&hole)))
     }),
     ("copy within", |c| {
         let file = c.edit()?;
