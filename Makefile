@@ -1,4 +1,4 @@
-# coracle: make, make install, make test, make demo, make bench
+# coracle: make, make install, make test, make demo, make bench, make conformance
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -14,7 +14,7 @@ fishdir = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 host := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 binary := target/$(or $(host),$(shell uname -m)-unknown-linux-gnu)/release/coracle
 
-.PHONY: all test demo bench install install-docker uninstall lint clean
+.PHONY: all test demo bench conformance install install-docker uninstall lint clean
 
 all: $(binary)
 
@@ -33,6 +33,9 @@ demo: $(binary)
 
 bench: $(binary)
 	benches/all $(binary)
+
+conformance: $(binary)
+	tests/conformance/all $(binary)
 
 lint:
 	$(CARGO) fmt --check

@@ -110,11 +110,14 @@ impl Upper {
         Ok(())
     }
 
-    /// A volatile overlay that was not unmounted leaves a mark that refuses the next mount: after a
-    /// power cut the upper may be torn. Whoever asks for volatile again has said that it may.
+    /// A volatile overlay leaves a mark (the directory `volatile` with a file `dirty` in it) that refuses
+    /// the next mount: after a power cut the upper may be torn. Whoever asks for volatile again has said
+    /// that it may.
     pub fn forget_volatile(&self) {
-        // Missing after an orderly end; anything else is for mount(2) to complain about.
-        let _ = rustix::fs::unlinkat(&self.work, "work/incompat/volatile", AtFlags::REMOVEDIR);
+        if let Ok(marks) = open_directory(&self.work, b"work/incompat") {
+            // What stays is for mount(2) to complain about.
+            let _ = remove_tree(&marks, b"volatile");
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use fuser::{FileAttr, FileType};
 use rustix::fs::{AtFlags, FileType as Raw, Mode, OFlags, RenameFlags, Timespec, Timestamps, XattrFlags};
@@ -14,7 +15,8 @@ use rustix::io::{Errno, Result};
 
 use super::super::copy;
 use super::super::upper::{self, Marks, OPAQUE, OPAQUE_FILE, WHITEOUT_PREFIX, open_directory, remove_tree};
-use super::place::Name;
+use super::acl;
+use super::place::{Name, Place};
 use super::tree::{Directory, Ino, ROOT, Slot, Tree};
 use super::users::named;
 use crate::layer::{EntryId, FileKind};
@@ -141,7 +143,7 @@ impl Tree {
 
     /// Moves a finished copy to its names: all or none.
     fn place_copy(&mut self, work: &OwnedFd, temporary: &[u8], names: &[(EntryId, Name)]) -> Result<()> {
-        let mut placed: Vec<(std::sync::Arc<OwnedFd>, &Name)> = Vec::new();
+        let mut placed: Vec<(Arc<OwnedFd>, &Name)> = Vec::new();
         for (at, (parent, name)) in names.iter().enumerate() {
             let directory = self.open_directory(Ino::from(parent.0) + 1)?;
             let done = keeping_times(&directory, || match at + 1 == names.len() {
@@ -161,12 +163,13 @@ impl Tree {
         Ok(())
     }
 
-    /// Makes `name` in `parent`; a file is left open for the writes that follow.
+    /// Makes `name` in `parent`; a file is left open for the writes that follow. The umask counts where
+    /// the directory has no default access control list.
     pub fn make(
         &mut self,
         parent: Ino,
         name: &[u8],
-        mode: u32,
+        (mode, umask): (u32, u32),
         owner: Owner,
         new: New<'_>,
     ) -> Result<FileAttr> {
@@ -180,10 +183,19 @@ impl Tree {
         let owner = (!ours).then_some((owner.uid, gid));
         let is_directory = matches!(new, New::Directory);
         let mode = if is_directory && inherits { mode | 0o2000 } else { mode };
+        let default = match new {
+            New::Symlink(_) => None,
+            _ => acl::default_of(&self.open_directory(parent)?)?,
+        };
+        let mode = if default.is_some() { mode } else { mode & !umask };
         let covers = is_directory && self.lower_child(parent, name).is_some();
         let opaque = covers.then(|| self.opaque_mark());
         let file = self.install(parent, name, is_directory, |directory, name| {
-            make_object(directory, name, mode, owner, opaque, &new)
+            let file = make_object(directory, name, mode, owner, opaque, &new)?;
+            if let Some(default) = &default {
+                inherit(directory, name, mode, default, is_directory)?;
+            }
+            Ok(file)
         })?;
         let kind = match new {
             New::File => FileType::RegularFile,
@@ -614,6 +626,19 @@ fn make_object(
         rustix::fs::chmodat(directory, name, Mode::from_raw_mode(mode & 0o7777), AtFlags::empty())?;
     }
     Ok(file)
+}
+
+/// Gives a new object what the directory's default access control list says.
+fn inherit(directory: &OwnedFd, name: &[u8], mode: u32, default: &[u8], is_directory: bool) -> Result<()> {
+    let (access, mode) = acl::inherited(default, mode)?;
+    let object =
+        Place::Named { directory: Arc::new(directory.try_clone().map_err(errno)?), name: Name::from(name) };
+    object.chmod(mode)?;
+    object.set_xattr(acl::ACCESS.as_bytes(), &access, XattrFlags::empty())?;
+    if is_directory {
+        object.set_xattr(acl::DEFAULT.as_bytes(), default, XattrFlags::empty())?;
+    }
+    Ok(())
 }
 
 fn mark_opaque(directory: &OwnedFd, marks: Marks) -> Result<()> {

@@ -8,12 +8,14 @@
 //! Against overlayfs, names of a hard-linked file stay one file after copy-up, and a copy-up is not
 //! synced (the kernel syncs every file: chmod -R over 5,000 files took 20 s there, 2 s here).
 //!
-//! Missing: O_TMPFILE (EOPNOTSUPP; fuser 0.18 does not know FUSE_TMPFILE), POSIX ACLs, and moving
-//! directories that the image has a part in (EXDEV, as overlayfs without redirects). The names that a file
-//! has in the image are one file only within what is visible when it is copied up.
+//! Missing: O_TMPFILE (EOPNOTSUPP; fuser 0.18 does not know FUSE_TMPFILE), and moving directories that the
+//! image has a part in (EXDEV, as overlayfs without redirects). The names that a file has in the image are
+//! one file only within what is visible when it is copied up. Access control lists are the kernel's to
+//! check, where the upper's file system keeps them.
 //!
 //! One lock guards the tree; reading and writing data happens outside of it.
 
+mod acl;
 mod change;
 mod descriptors;
 pub mod place;
@@ -53,6 +55,8 @@ const WRITE_MAX: u32 = 1 << 20;
 pub struct FullFs {
     lower: Arc<Lower>,
     tree: Mutex<Tree>,
+    /// Whether the upper's file system keeps access control lists.
+    has_acls: bool,
 }
 
 type Answer<T> = Result<T, Errno>;
@@ -66,8 +70,9 @@ impl FullFs {
     pub fn new(lower: Arc<Lower>, upper: Upper, table: Option<Arc<Table>>) -> io::Result<FullFs> {
         change::clear_work(upper.work())?;
         let users = table.map(|table| Users::new(table, &upper)).transpose()?;
+        let has_acls = acl::are_kept(upper.directory());
         let tree = Tree::new(lower.clone(), upper, users)?;
-        Ok(FullFs { lower, tree: Mutex::new(tree) })
+        Ok(FullFs { lower, tree: Mutex::new(tree), has_acls })
     }
 
     fn tree(&self) -> MutexGuard<'_, Tree> {
@@ -90,12 +95,14 @@ impl FullFs {
         request: &Request,
         parent: INodeNo,
         name: &OsStr,
-        mode: u32,
+        (mode, umask): (u32, u32),
         new: New<'_>,
     ) -> Answer<FileAttr> {
         let owner = Owner { uid: request.uid(), gid: request.gid(), pid: request.pid() };
+        // Without access control lists the kernel has applied the umask itself.
+        let umask = if self.has_acls { umask } else { 0 };
         self.with(|tree| {
-            let attr = tree.make(parent.0, name.as_bytes(), mode, owner, new)?;
+            let attr = tree.make(parent.0, name.as_bytes(), (mode, umask), owner, new)?;
             tree.looked_up(attr.ino.0);
             Ok(attr)
         })
@@ -198,6 +205,10 @@ impl Filesystem for FullFs {
         if !has_power_over_setuid() {
             request(config, &[InitFlags::FUSE_HANDLE_KILLPRIV_V2]);
         }
+        if self.has_acls {
+            // A default list takes the umask's place, so that only the server can apply either.
+            request(config, &[InitFlags::FUSE_POSIX_ACL, InitFlags::FUSE_DONT_MASK]);
+        }
         // Neither can be refused: both lie within fuser's own limits.
         let _ = config.set_max_background(64);
         let _ = config.set_max_write(WRITE_MAX);
@@ -267,7 +278,7 @@ impl Filesystem for FullFs {
         parent: INodeNo,
         name: &OsStr,
         mode: u32,
-        _umask: u32,
+        umask: u32,
         rdev: u32,
         reply: ReplyEntry,
     ) {
@@ -280,7 +291,7 @@ impl Filesystem for FullFs {
             Raw::CharacterDevice if device == 0 => return reply.error(Errno::EPERM),
             kind => New::Node(kind, device),
         };
-        reply_entry(self.make(request, parent, name, mode, new), reply);
+        reply_entry(self.make(request, parent, name, (mode, umask), new), reply);
     }
 
     fn mkdir(
@@ -289,10 +300,10 @@ impl Filesystem for FullFs {
         parent: INodeNo,
         name: &OsStr,
         mode: u32,
-        _umask: u32,
+        umask: u32,
         reply: ReplyEntry,
     ) {
-        reply_entry(self.make(request, parent, name, mode, New::Directory), reply);
+        reply_entry(self.make(request, parent, name, (mode, umask), New::Directory), reply);
     }
 
     fn unlink(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
@@ -305,7 +316,7 @@ impl Filesystem for FullFs {
 
     fn symlink(&self, request: &Request, parent: INodeNo, name: &OsStr, target: &Path, reply: ReplyEntry) {
         let new = New::Symlink(target.as_os_str().as_bytes());
-        reply_entry(self.make(request, parent, name, 0o777, new), reply);
+        reply_entry(self.make(request, parent, name, (0o777, 0), new), reply);
     }
 
     fn rename(
@@ -347,11 +358,11 @@ impl Filesystem for FullFs {
         parent: INodeNo,
         name: &OsStr,
         mode: u32,
-        _umask: u32,
+        umask: u32,
         _flags: i32,
         reply: ReplyCreate,
     ) {
-        match self.make(request, parent, name, mode, New::File) {
+        match self.make(request, parent, name, (mode, umask), New::File) {
             Ok(attr) => {
                 let flags = FopenFlags::FOPEN_KEEP_CACHE;
                 reply.created(&FOR_EVER, &attr, Generation(0), FileHandle(0), flags);

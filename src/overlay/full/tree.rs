@@ -500,15 +500,17 @@ impl Tree {
 
     pub fn attr(&mut self, ino: Ino) -> Result<FileAttr> {
         if let Some(place) = self.place(ino)? {
-            let attr = attr_of(ino, &place.stat()?)?;
-            let Some(Device { major, minor, .. }) = self.nodes.get(&ino).and_then(|node| node.device) else {
-                return Ok(attr);
-            };
-            return Ok(FileAttr {
-                kind: self.kind(ino)?,
-                rdev: lower::device_number((major, minor)),
-                ..attr
-            });
+            let mut attr = attr_of(ino, &place.stat()?)?;
+            let node = &self.nodes[&ino];
+            // What the upper counts in a merged directory is half of the truth; 1 says "not counted" to find
+            // and fts, as in overlayfs.
+            if node.directory.as_ref().is_some_and(|directory| directory.lower.is_some()) {
+                attr.nlink = 1;
+            }
+            if let Some(Device { major, minor, .. }) = node.device {
+                (attr.kind, attr.rdev) = (node.kind, lower::device_number((major, minor)));
+            }
+            return Ok(attr);
         }
         let id = self.lower.entry_of(ino).ok_or(Errno::STALE)?;
         if let Some(users) = &self.users {
@@ -680,8 +682,7 @@ fn attr_of(ino: Ino, stat: &Stat) -> Result<FileAttr> {
         crtime: time(stat.st_ctime, stat.st_ctime_nsec),
         kind,
         perm: (stat.st_mode & 0o7777) as u16,
-        // What a merged directory counts would be half of the truth; 1 says "not counted" (find, fts).
-        nlink: if kind == FileType::Directory { 1 } else { stat.st_nlink as u32 },
+        nlink: stat.st_nlink as u32,
         uid: stat.st_uid,
         gid: stat.st_gid,
         rdev: lower::device_number(device),

@@ -135,7 +135,7 @@ impl Tree {
             gid: rustix::process::getegid().as_raw(),
             pid: 0,
         };
-        let made = self.make(parent, name, mode, ours, New::File)?.ino.0;
+        let made = self.make(parent, name, (mode, 0), ours, New::File)?.ino.0;
         let place = self.place(made)?.ok_or(Errno::STALE)?;
         if let Some(users) = self.users.as_mut() {
             users.set(made, &place, record)?;
