@@ -4,10 +4,12 @@
 Every line is a median over interleaved runs: wall and CPU milliseconds of coracle and of its peer, the
 ratio, the budget, and whether it is kept. CPU counts all processes of a command, daemons too.
 """
+import io
 import os
 import re
 import subprocess
 import sys
+import tarfile
 import time
 
 import overlay
@@ -269,6 +271,32 @@ def bench_overlay():
     overlay.bench("tools", coracle, lambda *args: podman(*args, store=FUSE), row)
 
 
+def bench_large():
+    """An image of 100,000 files more: how much longer until its container runs, and its server's memory."""
+    path = f"{HOME}/large.tar"
+    quiet(["cp", f"{HOME}/busybox.tar", path])
+    with tarfile.open(path, "a") as tar:
+        for number in range(100_000):
+            member = tarfile.TarInfo(f"files/{number // 1000}/{number}")
+            member.size = 1
+            tar.addfile(member, io.BytesIO(b"x"))
+    quiet(coracle("import", path, "large"))
+    os.remove(path)
+    commands = {
+        mode: {image: coracle("run", "--rm", "--network", "none", "--storage-opt", f"overlay={mode}", image, "true") for image in ("busybox", "large")}
+        for mode in ("hybrid", "full")
+    }
+    for mode, pair in commands.items():
+        results = interleaved({image: (lambda argv=argv: measure(argv)) for image, argv in pair.items()}, 15)
+        limit(f"100,000 files more, {mode}, wall", results["large"][0] - results["busybox"][0], 2, "ms")
+        name = quiet(coracle("run", "-d", "--network", "none", "--storage-opt", f"overlay={mode}", "large", "sleep", "600")).strip()
+        quiet(coracle("exec", name, "ls", "-R", "/files"))
+        memory = pss([pid for pid in descendants_of_home(HOME) if b"superv" in open(f"/proc/{pid}/comm", "rb").read()])
+        if memory is not None:
+            limit(f"100,000 files listed, {mode}, server memory (PSS)", memory, 10, "MiB")
+        quiet(coracle("rm", "-f", name))
+
+
 def bench_logs():
     """A container that prints 1 GB, and reading that back: at least three times podman's rate."""
     megabytes = int(os.environ.get("CORACLE_BENCH_LOG_MB", "1000"))
@@ -317,6 +345,7 @@ BENCHES = {
     "memory": bench_memory,
     "logs": bench_logs,
     "overlay": bench_overlay,
+    "large": bench_large,
     "pull": bench_pull,
     "ps": bench_ps,
 }

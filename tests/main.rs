@@ -20,6 +20,7 @@ mod isolation;
 mod lifecycle;
 mod logdrivers;
 mod logs;
+mod packages;
 mod podman;
 mod prune;
 mod ps;
