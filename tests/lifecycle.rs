@@ -159,6 +159,18 @@ fn restart_stops_and_starts() {
 }
 
 #[test]
+fn a_restart_removes_nothing_that_its_end_will() {
+    let c = Coracle::busybox();
+    c.detached(&["--rm", "--name", "box"], "touch /made-$(ls / | grep -c made); exec sleep 600");
+    c.ok(["restart", "-t", "0", "box"]);
+    eventually("a second start on the same files", || {
+        c.ok(["exec", "box", "sh", "-c", "ls -d /made-*"]).lines() == ["/made-0", "/made-1"]
+    });
+    c.ok(["stop", "-t", "0", "box"]);
+    c.fails(1, ["inspect", "box"]);
+}
+
+#[test]
 fn wait_prints_the_statuses_in_order() {
     let c = Coracle::busybox();
     c.detached(&["--name", "box"], "sleep 0.3; exit 3");

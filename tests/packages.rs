@@ -22,12 +22,18 @@ impl Debian {
             return None;
         };
         let coracle = Coracle::new();
-        command::output(&mut coracle.command(["import".as_ref(), image.as_os_str(), "debian".as_ref()]), None, LIMIT)
-            .success();
-        let flags = ["run", "-d", "--name", "box", "--network", "host", "--userns", "emulated"];
+        command::output(
+            &mut coracle.command(["import".as_ref(), image.as_os_str(), "debian".as_ref()]),
+            None,
+            LIMIT,
+        )
+        .success();
+        // With an init: a killed server that nobody collects would count as alive.
+        let flags = ["run", "-d", "--init", "--name", "box", "--network", "host", "--userns", "emulated"];
         coracle.ok(flags.into_iter().chain(["debian", "sleep", "3600"]));
         let debian = Debian { coracle };
-        let updated = debian.exec("root", "apt-get -o Acquire::Check-Date=false -o Acquire::Retries=0 update");
+        let updated =
+            debian.exec("root", "apt-get -o Acquire::Check-Date=false -o Acquire::Retries=0 update");
         if updated.status != 0 || updated.err().contains("Failed to fetch") {
             skip("the distribution's mirror cannot be reached");
             return None;
@@ -36,7 +42,11 @@ impl Debian {
     }
 
     fn exec(&self, user: &str, script: &str) -> command::Output {
-        command::output(&mut self.coracle.command(["exec", "-u", user, "box", "bash", "-c", script]), None, LIMIT)
+        command::output(
+            &mut self.coracle.command(["exec", "-u", user, "box", "bash", "-c", script]),
+            None,
+            LIMIT,
+        )
     }
 
     fn ok(&self, script: &str) -> String {
@@ -44,8 +54,15 @@ impl Debian {
     }
 
     fn install(&self, packages: &str) {
-        self.ok(&format!("DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends {packages}"));
+        self.ok(&format!(
+            "DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends {packages}"
+        ));
     }
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("its number").port()
 }
 
 #[test]
@@ -54,9 +71,13 @@ fn servers_are_installed_and_run_as_their_users() {
     let Some(debian) = Debian::start() else { return };
     debian.install("postgresql nginx openssh-server openssh-client procps");
     assert_eq!(debian.ok("stat -c '%U:%G %a' /etc/shadow"), "root:shadow 640");
-    assert_eq!(debian.ok("stat -c %U:%G /var/lib/postgresql/*/main /var/log/nginx"), "postgres:postgres\nroot:adm");
+    assert_eq!(
+        debian.ok("stat -c %U:%G /var/lib/postgresql/*/main /var/log/nginx"),
+        "postgres:postgres\nroot:adm"
+    );
 
     // The server checks whose its directory is, and lets in whom the other end of its socket says it is.
+    debian.ok("echo \"listen_addresses = ''\" >> /etc/postgresql/*/main/postgresql.conf");
     debian.ok("pg_ctlcluster $(ls /etc/postgresql) main start");
     let select = |script: &str| debian.ok(&format!("su postgres -c 'psql -Atc \"{script}\"'"));
     assert_eq!(select("select current_user"), "postgres");
@@ -70,17 +91,25 @@ fn servers_are_installed_and_run_as_their_users() {
     debian.ok("useradd -m -s /bin/bash joe && chmod 755 /home/joe");
     assert_eq!(debian.ok("su - joe -c 'id -un; touch made; stat -c %U:%G made ~'"), "joe\njoe:joe\njoe:joe");
     assert_eq!(debian.ok("su nobody -s /bin/sh -c 'id -u; id -G'"), "65534\n65534");
-    let key = "mkdir -m 700 .ssh; ssh-keygen -qt ed25519 -N '' -f .ssh/id; cp .ssh/id.pub .ssh/authorized_keys";
+    let key =
+        "mkdir -m 700 .ssh; ssh-keygen -qt ed25519 -N '' -f .ssh/id; cp .ssh/id.pub .ssh/authorized_keys";
     debian.ok(&format!("su - joe -c \"{key}\""));
-    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its number").port();
+    let port = free_port();
     debian.ok(&format!("mkdir -p /run/sshd; /usr/sbin/sshd -o ListenAddress=127.0.0.1 -p {port}"));
-    let login = format!("ssh -i .ssh/id -o StrictHostKeyChecking=no -p {port} joe@127.0.0.1 'id -un; echo $HOME'");
+    let login = format!("ssh -i .ssh/id -o StrictHostKeyChecking=no -p {port} joe@127.0.0.1 'id -un; pwd'");
     assert_eq!(debian.ok(&format!("su - joe -c \"{login}\"")), "joe\n/home/joe");
 
-    // A mistake in the configuration would show; port 80 of the host is not ours.
-    debian.ok("nginx -t");
+    // Port 80 of the host is not ours.
+    let port = free_port();
+    let site = "/etc/nginx/sites-enabled/default";
+    debian
+        .ok(&format!("sed -i 's/listen 80 /listen 127.0.0.1:{port} /; /listen \\[::\\]:80/d' {site}; nginx"));
+    let get = "printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; head -1 <&3";
+    assert!(debian.ok(&format!("exec 3<>/dev/tcp/127.0.0.1/{port}; {get}")).contains("200 OK"));
+    assert_eq!(debian.ok("stat -c %U /proc/$(pgrep -n nginx) /proc/$(pgrep -o nginx)"), "www-data\nroot");
 
-    let archive = "cd /tmp; mkdir t; touch t/a t/b; ln -s a t/l; chown 33:4 t/a; chown 65534:100 t/b; chown -h 5:6 t/l";
+    let archive =
+        "cd /tmp; mkdir t; touch t/a t/b; ln -s a t/l; chown 33:4 t/a; chown 65534:100 t/b; chown -h 5:6 t/l";
     let list = "ls -n t | awk 'NR > 1 {print $3, $4, $9}'";
     debian.ok(archive);
     let before = debian.ok(&format!("cd /tmp; {list}"));

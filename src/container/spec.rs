@@ -96,6 +96,9 @@ pub struct ContainerSpec {
     pub log: LogSpec,
 }
 
+/// Where programs are looked for when neither the image nor the caller says so (Docker's).
+pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 impl ContainerSpec {
     /// What the image says of the environment, as far as it is wanted, and the caller's where it says
     /// nothing; `env` comes before all of it.
@@ -392,7 +395,8 @@ pub enum UserNamespaceMode {
 fn expand(text: &str, variables: &[String]) -> String {
     let value = |name: &str| {
         let found = variables.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-        found.unwrap_or_default()
+        let default = if name == "PATH" { DEFAULT_PATH } else { "" };
+        found.unwrap_or(default)
     };
     let (mut out, mut rest) = (String::new(), text);
     while let Some((before, after)) = rest.split_once('$') {

@@ -59,6 +59,8 @@ pub enum Request {
     Hold,
     /// Answered by `Exited` when the run has ended and all traces of it are written.
     Wait,
+    /// The end that comes now removes nothing (`--rm`): the client starts it again. Answered by `Done`.
+    Keep,
     /// Runs the health check now. Answered by `Health` or `Failed`.
     CheckHealth,
     /// What is to happen when it ends. Answered by `Done`.

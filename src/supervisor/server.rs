@@ -165,6 +165,8 @@ pub struct Server<M> {
     limit: Option<Instant>,
     /// The last run was ended by that.
     timed_out: bool,
+    /// Its end removes nothing.
+    pub is_kept: bool,
     paused: Option<Paused>,
     /// The connection whose end ends the pause.
     holder: Option<usize>,
@@ -201,6 +203,7 @@ impl<M: Machine> Server<M> {
             begun: Instant::now(),
             limit,
             timed_out: false,
+            is_kept: false,
             paused: None,
             holder: None,
             checks,

@@ -509,7 +509,7 @@ impl Stage {
             is_checked: false,
             ..before
         };
-        self.end(&state, None, || {});
+        self.end(&state, None, false, || {});
     }
 
     /// Writes the last state or removes the container, tells the end, and lets go of it: afterwards it is
@@ -519,9 +519,9 @@ impl Stage {
     /// (8 to 330 ms measured). Clients do not wait for that: they are told as soon as the state is there to
     /// be read. Whoever wants to change the container waits for the lock. Of a `--rm` container they are
     /// told when it is gone for everybody and its name is free; then its files go.
-    fn end(&self, state: &StateFile, root: Option<overlay::Rootfs>, tell: impl FnOnce()) {
+    fn end(&self, state: &StateFile, root: Option<overlay::Rootfs>, is_kept: bool, tell: impl FnOnce()) {
         let _ = fs::remove_file(&self.socket);
-        if self.record.spec.auto_remove {
+        if self.record.spec.auto_remove && !is_kept {
             self.report_end(state);
             drop(root);
             let withdrawn = self.withdraw();
@@ -636,7 +636,7 @@ impl Stage {
                 stopped_by_user: server.restarts.was_stopped_by_user(),
                 ..server.machine.facts.clone()
             };
-            self.end(&state, Some(rootfs), || server.announce(&exit));
+            self.end(&state, Some(rootfs), server.is_kept, || server.announce(&exit));
             server.stay()
         })();
         result.map_err(failed("serving the container"))

@@ -83,7 +83,14 @@ impl SharedWords {
     }
 
     /// Those behind a descriptor that another process made.
+    ///
+    /// # Errors
+    /// `InvalidData`: its size is not sealed.
     pub fn open(file: OwnedFd) -> io::Result<SharedWords> {
+        use rustix::fs::SealFlags;
+        if !rustix::fs::fcntl_get_seals(&file)?.contains(SealFlags::SHRINK) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
         let count = rustix::fs::fstat(&file)?.st_size as usize / size_of::<AtomicU64>();
         SharedWords::map(file, count)
     }

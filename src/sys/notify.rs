@@ -122,23 +122,13 @@ pub fn still_waits(listener: BorrowedFd<'_>, id: u64) -> bool {
     unsafe { libc::ioctl(listener.as_raw_fd(), IS_VALID, &raw const id) == 0 }
 }
 
-/// Reads another process's memory. Fewer bytes than asked for where its mapping ends.
+/// Reads another process's memory. Fewer bytes than asked for where its mapping ends, at a page of it.
 pub fn read_memory(pid: i32, address: u64, buffer: &mut [u8]) -> io::Result<usize> {
     let local = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
-    // By pages, as a part that fails ends the transfer where it begins (process_vm_readv(2)).
-    let mut remote = [libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 }; 18];
-    let mut count = 0;
-    let (mut at, mut left) = (address, buffer.len() as u64);
-    while left > 0 && count < remote.len() {
-        let piece = left.min(4096 - at % 4096);
-        remote[count] = libc::iovec { iov_base: at as *mut _, iov_len: piece as usize };
-        (at, left, count) = (at.saturating_add(piece), left - piece, count + 1);
-    }
-    // SAFETY: the local vector is this buffer; the remote addresses are the other process's, and the kernel
-    // checks them.
-    let read = unsafe {
-        libc::process_vm_readv(pid, &raw const local, 1, remote.as_ptr(), count as libc::c_ulong, 0)
-    };
+    let remote = libc::iovec { iov_base: address as *mut _, iov_len: buffer.len() };
+    // SAFETY: the local vector is this buffer; the remote address is the other process's, and the kernel
+    // checks it.
+    let read = unsafe { libc::process_vm_readv(pid, &raw const local, 1, &raw const remote, 1, 0) };
     if read < 0 { Err(io::Error::last_os_error()) } else { Ok(read as usize) }
 }
 

@@ -60,7 +60,13 @@ impl Engine {
 
     /// Stop, then start; a stopped container is just started.
     pub fn restart(&self, id: &ContainerId, signal: Option<i32>, timeout: Option<i64>) -> Result<()> {
-        let record = self.containers.record(id)?.ok_or_else(|| not_found(id))?;
+        let view = self.containers.view(id)?.ok_or_else(|| not_found(id))?;
+        if view.record.spec.auto_remove
+            && let Some(mut client) = self.connect(&view)?
+        {
+            client.ask(&Request::Keep)?;
+        }
+        let record = view.record;
         self.stop(id, signal, timeout)?;
         self.start(id)?;
         self.container_did(&record, "restart");

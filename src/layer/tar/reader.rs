@@ -58,7 +58,9 @@ impl<R: BufRead> TarReader<R> {
             }
             let header = Header(&block);
             if !header.checksum_matches() && is_first {
-                return Err(TarError::Foreign { why: "it begins with an invalid tar header (wrong checksum)" });
+                return Err(TarError::Foreign {
+                    why: "it begins with an invalid tar header (wrong checksum)",
+                });
             }
             if !header.checksum_matches() {
                 return Err(self.invalid_header("wrong checksum"));

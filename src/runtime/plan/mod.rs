@@ -18,7 +18,7 @@ use super::launch::{IdMapping, Launch, NamespaceChoice, Namespaces, Process, Rli
 use super::seccomp;
 
 use crate::container::spec::{
-    NamespaceMode, NetworkMode, SeccompChoice, Ulimit, UserNamespaceMode, is_namespaced_sysctl,
+    DEFAULT_PATH, NamespaceMode, NetworkMode, SeccompChoice, Ulimit, UserNamespaceMode, is_namespaced_sysctl,
 };
 use crate::container::{ContainerRecord, ContainerSpec};
 use crate::image::config::RunConfig;
@@ -26,8 +26,6 @@ use crate::sys;
 
 /// The group that stands for all that the caller is in (podman's).
 pub const KEEP_GROUPS: &str = "keep-groups";
-
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Docker's (oci/defaults.go): what shows or steers the host although it looks like the container's.
 pub const MASKED_PATHS: [&str; 12] = [

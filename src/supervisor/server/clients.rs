@@ -118,6 +118,10 @@ impl<M: Machine> Server<M> {
                 self.connections.get(number).ok_or(Gone::Closed)?.waiting = true;
                 Ok(())
             }
+            Request::Keep => {
+                self.is_kept = true;
+                self.reply(number, &Reply::Done)
+            }
             Request::CheckHealth => match self.check_now(number) {
                 Ok(()) => Ok(()),
                 Err(failure) => self.reply(number, &Reply::Failed(failure)),
