@@ -559,6 +559,7 @@ mod tests {
             ("100$ $", "100$ $"),
             ("${A", "${A"),
             ("$A.", "1."),
+            ("$PATH:/x", &format!("{DEFAULT_PATH}:/x")),
         ] {
             assert_eq!(expand(text, &image), want, "{text}");
         }
