@@ -167,9 +167,11 @@ fn run() -> io::Result<()> {
     let server = Arc::new(Server::new(table, powers)?);
     while let Some((order, listener)) = next(&orders)? {
         let Order::Listen { pid, identity } = order else { continue };
-        // Before the first answer, which the process waits for.
-        server.identify(pid, &identity)?;
-        server::serve(&server, listener)?;
+        // Before the first answer, which the process waits for. Unanswered it gives up.
+        let served = server.identify(pid, &identity).and_then(|()| server::serve(&server, listener));
+        if let Err(error) = served {
+            tracing::debug!(%error, pid, "not served");
+        }
     }
     Ok(())
 }

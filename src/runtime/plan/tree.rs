@@ -121,6 +121,7 @@ fn file_system(fstype: &str, target: &str, flags: u64, data: &str) -> MountOp {
         data: data.to_owned(),
         or_host: false,
         optional: false,
+        owner: None,
     }
 }
 
@@ -258,6 +259,7 @@ fn wish(mount: &MountSpec, at: usize, input: &PlanInput<'_>) -> MountOp {
             for option in options {
                 tmpfs_option(option, &mut flags, &mut data).expect("check has looked at them");
             }
+            let owner = input.users.map(|_| (take_id(&mut data, "uid="), take_id(&mut data, "gid=")));
             data.extend(size.map(|Bytes(size)| format!("size={size}")));
             data.extend(mode.map(|mode| format!("mode={mode:o}")));
             if mount.read_only {
@@ -270,9 +272,18 @@ fn wish(mount: &MountSpec, at: usize, input: &PlanInput<'_>) -> MountOp {
                 data: data.join(","),
                 or_host: false,
                 optional: false,
+                owner,
             }
         }
     }
+}
+
+/// An id among the options, which the kernel would not know. What is no number stays for it to refuse.
+fn take_id(options: &mut Vec<String>, key: &str) -> u32 {
+    let parsed = |option: &String| option.strip_prefix(key)?.parse::<u32>().ok();
+    let id = options.iter().filter_map(parsed).next_back().unwrap_or(0);
+    options.retain(|option| parsed(option).is_none());
+    id
 }
 
 /// One option of `--tmpfs DST:options`: a mount flag, or something for the file system itself.
