@@ -124,6 +124,13 @@ impl Tree {
         users.set(ino, &place, Record { device, ..record })
     }
 
+    /// Whom a file belongs to, as it would be written down.
+    pub fn record(&self, ino: Ino) -> Result<Vec<u8>> {
+        let users = self.users.as_ref().ok_or(Errno::NODATA)?;
+        let device = self.node(ino).and_then(|node| node.device);
+        Ok(Record { owner: users.table.owner(ino).unwrap_or((0, 0)), device }.write())
+    }
+
     /// Makes a device that nobody can open.
     pub fn make_node(&mut self, parent: Ino, wish: &[u8]) -> Result<()> {
         let NodeWish { mode, record, name } = NodeWish::read(wish).ok_or(Errno::INVAL)?;

@@ -180,7 +180,8 @@ fn kernel_mounts(input: &PlanInput<'_>, namespaces: &Namespaces, gid_map: &[IdMa
         NamespaceChoice::New if spec.without_shm => {}
         NamespaceChoice::New => {
             let size = spec.shm_size.map_or(DEFAULT_SHM, |bytes| bytes.0);
-            ops.push(file_system("tmpfs", "/dev/shm", QUIET, &format!("mode=1777,size={size}")));
+            let memory = file_system("tmpfs", "/dev/shm", QUIET, &format!("mode=1777,size={size}"));
+            ops.push(memory.owned(input.users.map(|_| (0, 0))));
         }
     }
     ops
@@ -333,6 +334,13 @@ impl MountOp {
     fn or_host(mut self) -> MountOp {
         if let MountOp::FileSystem { or_host, .. } = &mut self {
             *or_host = true;
+        }
+        self
+    }
+
+    fn owned(mut self, by: Option<(u32, u32)>) -> MountOp {
+        if let MountOp::FileSystem { owner, .. } = &mut self {
+            *owner = by;
         }
         self
     }
