@@ -278,7 +278,9 @@ fn emulate_users(process: &Process, identity: &Identity, status: &UnixStream) ->
     // The first call that waits for its answer; ENOSYS if nobody gives one.
     match sys::process::user_id() {
         Ok(uid) if uid == identity.uid => Ok(()),
-        Ok(_) => Err(Failure::new(Fault::System, "the emulator of users takes this process for somebody else")),
+        Ok(_) => {
+            Err(Failure::new(Fault::System, "the emulator of users takes this process for somebody else"))
+        }
         Err(error) => Err(Failure::system("asking the emulator of users", error)),
     }
 }

@@ -36,7 +36,9 @@ pub(super) fn place(secrets: &[SecretFile], notes: bool) -> Result<(), Failure> 
         secrets.iter().partition(|secret| secret.target.starts_with(directory));
     for secret in elsewhere {
         let path = directory.join("elsewhere");
-        write(secret, &path, notes).and_then(|()| bind(&path, &secret.target)).map_err(|e| refused(secret, &e))?;
+        write(secret, &path, notes)
+            .and_then(|()| bind(&path, &secret.target))
+            .map_err(|e| refused(secret, &e))?;
     }
     if here.is_empty() {
         // What is bound elsewhere keeps the file system.

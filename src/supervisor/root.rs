@@ -67,8 +67,7 @@ pub fn mount(
     Ok((root, target, users))
 }
 
-const NEEDS_FULL: &str =
-    "--userns=emulated needs --storage-opt overlay=full and a usable /dev/fuse: owners are kept by our own file system";
+const NEEDS_FULL: &str = "--userns=emulated needs --storage-opt overlay=full and a usable /dev/fuse: owners are kept by our own file system";
 
 /// The owners of emulated users lie in the file system that we serve ourselves.
 fn own_users(record: &ContainerRecord, choice: OverlayChoice) -> Result<Option<Arc<Table>>, Failure> {

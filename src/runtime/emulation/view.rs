@@ -84,7 +84,8 @@ impl View {
             Named::Descriptor => by_descriptor(call.pid, arguments[0] as i32, b"", 0),
             Named::Path { follow } => {
                 let flags = if follow { 0 } else { libc::AT_SYMLINK_NOFOLLOW };
-                self.from(call.pid, libc::AT_FDCWD, read_path(call.pid, arguments[0])?, flags)
+                let path = read_path(call.pid, arguments[0]).filter(|path| !path.is_empty())?;
+                self.from(call.pid, libc::AT_FDCWD, path, flags)
             }
             Named::At { flags } => {
                 let flags = arguments.get(usize::from(flags)).map_or(0, |flags| *flags as i32);
