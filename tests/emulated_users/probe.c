@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -249,6 +251,35 @@ static void race(void) {
     printf("raced\n");
 }
 
+static void attributes(const char *path) {
+    char value[64] = "", names[256]; int file = open(path, O_RDONLY);
+    SAY(setxattr(path, "trusted.t", "one", 3, XATTR_CREATE)); SAY(setxattr(path, "trusted.t", "two", 3, XATTR_CREATE));
+    SAY(fsetxattr(file, "security.s", "three", 5, 0)); SAY(lsetxattr(path, "user.u", "four", 4, 0));
+    SAY(setxattr(path, "trusted.gone", "", 0, 0)); SAY(removexattr(path, "trusted.gone")); SAY(removexattr(path, "trusted.gone"));
+    SAY(getxattr(path, "trusted.t", value, sizeof value)); printf("%s\n", value);
+    SAY(fgetxattr(file, "security.s", value, sizeof value)); printf("%s\n", value);
+    SAY(getxattr(path, "trusted.t", value, 1)); SAY(getxattr(path, "trusted.t", NULL, 0)); SAY(getxattr(path, "trusted.none", value, 9));
+    SAY(setxattr(path, "user.coracle.owner", "1:1", 3, 0)); SAY(setxattr(path, "security.coracle.owner", "1:1", 3, 0));
+    SAY(setxattr(path, "security.coracle.xattr.trusted.t", "x", 1, 0));
+    long length = listxattr(path, names, sizeof names);
+    for (char *at = names; at < names + length; at += strlen(at) + 1) printf("listed %s\n", at);
+    fflush(stdout);
+    if (fork() == 0) {
+        SAY(setuid(33)); SAY(setxattr(path, "trusted.t", "x", 1, 0)); SAY(getxattr(path, "trusted.t", value, 9)); fflush(stdout); _exit(0);
+    }
+    wait(NULL);
+}
+
+/* A filter with a listener of the program's own. */
+static void listener(void) {
+    struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    struct sock_fprog program = {1, &allow};
+    SAY(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+    SAY(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program));
+    SAY(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
+    ids("after");
+}
+
 /* Different people, one after the other. */
 static void many(int count) {
     for (int i = 1; i <= count; i++)
@@ -268,6 +299,8 @@ int main(int argc, char **argv) {
     else if (!strcmp(what, "peer")) peer();
     else if (!strcmp(what, "race")) race();
     else if (!strcmp(what, "many")) many(atoi(argv[2]));
+    else if (!strcmp(what, "attributes")) attributes(argv[2]);
+    else if (!strcmp(what, "listener")) listener();
     else if (!strcmp(what, "as")) {
         if (setgid(atoi(argv[2])) || setuid(atoi(argv[2]))) return 1;
         execv(argv[3], argv + 3);

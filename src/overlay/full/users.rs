@@ -144,8 +144,13 @@ impl Tree {
         };
         let made = self.make(parent, name, mode, ours, New::File)?.ino.0;
         let place = self.place(made)?.ok_or(Errno::STALE)?;
+        let above = self.place(parent)?.ok_or(Errno::STALE)?.stat()?;
         if let Some(users) = self.users.as_mut() {
-            users.set(made, &place, record)?;
+            let (uid, mut gid) = record.owner;
+            if above.st_mode & libc::S_ISGID != 0 {
+                gid = users.table.owner(parent).map_or(0, |(_, gid)| gid);
+            }
+            users.set(made, &place, Record { owner: (uid, gid), ..record })?;
         }
         if let Some(device) = record.device {
             self.turn_into(made, device);
