@@ -8,6 +8,7 @@ mod commit;
 mod completion;
 mod cp;
 mod diff;
+mod emulated_users;
 mod events;
 mod exec;
 mod export;

@@ -23,6 +23,8 @@ pub struct Ids {
     /// Inside: the container's; empty maps change nothing.
     pub uids: Vec<IdMapping>,
     pub gids: Vec<IdMapping>,
+    /// Emulated users: owners are written down beside the files (`identity::files`), and the kernel knows one.
+    pub are_noted: bool,
 }
 
 impl Ids {

@@ -12,6 +12,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::{Ids, reason};
+use crate::identity::files::{ON_DISK, OWNER, Record, SET_OWNER};
 use crate::layer::index::Mtime;
 use crate::layer::tar::{Member, MemberKind, TarWriter};
 use crate::sys::xattr;
@@ -106,7 +107,12 @@ impl<W: Write> Pack<'_, W> {
             }
         }
         match xattr::read(directory.as_fd(), name) {
-            Ok(all) => member.xattrs = all.into_iter().filter(|(name, _)| is_carried(name)).collect(),
+            Ok(all) => {
+                if let Some((uid, gid)) = self.noted_owner(directory, name, &stat, &all) {
+                    (member.uid, member.gid) = (uid, gid);
+                }
+                member.xattrs = all.into_iter().filter(|(name, _)| is_carried(name)).collect();
+            }
             Err(Errno::NOENT) => return Ok(None),
             Err(errno) => return Err(failed("reading attributes of", errno)),
         }
@@ -146,6 +152,25 @@ impl<W: Write> Pack<'_, W> {
         }
     }
 
+    /// The owner that is written down. Files of others than root have been given to a real user since.
+    fn noted_owner(
+        &self,
+        directory: &OwnedFd,
+        name: &[u8],
+        stat: &Stat,
+        attributes: &[(Vec<u8>, Vec<u8>)],
+    ) -> Option<(u32, u32)> {
+        if !self.ids.are_noted || Ids::inside(&self.ids.uids, stat.st_uid) != 0 {
+            return None;
+        }
+        let on_disk = attributes.iter().find(|(name, _)| name == OWNER.as_bytes());
+        let record = match on_disk {
+            Some((_, value)) => Record::read(value),
+            None => xattr::get(directory.as_fd(), name, SET_OWNER.as_bytes()).and_then(|v| Record::read(&v)),
+        };
+        record.map(|record| record.owner)
+    }
+
     /// `None` of a socket, which no archive holds.
     fn member(&self, stat: &Stat, path: &[u8]) -> Option<Member> {
         let kind = match FileType::from_raw_mode(stat.st_mode) {
@@ -173,5 +198,6 @@ impl<W: Write> Pack<'_, W> {
 
 /// What means the same elsewhere. Labels, ACLs with their numbers and the marks of file systems do not.
 pub(super) fn is_carried(name: &[u8]) -> bool {
-    name == b"security.capability" || (name.starts_with(b"user.") && !name.starts_with(b"user.overlay."))
+    let is_ours = name.starts_with(b"user.overlay.") || name.starts_with(ON_DISK);
+    name == b"security.capability" || (name.starts_with(b"user.") && !is_ours)
 }

@@ -18,6 +18,7 @@ use rustix::io::Errno;
 use super::pack::is_carried;
 use super::root::{Root, resolve};
 use super::{Ids, path, reason};
+use crate::identity::files::{Device, MAKE_NODE, NodeWish, OWNER, Record, SET_OWNER};
 use crate::layer::tar::{Data, Member, MemberKind, TarError, TarReader};
 use crate::sys::file::unique_name;
 use crate::sys::xattr;
@@ -267,8 +268,11 @@ impl Unpack<'_> {
                     _ => FileType::Fifo,
                 };
                 let device = rustix::fs::makedev(member.device.0, member.device.1);
-                rustix::fs::mknodat(parent, name, kind, Mode::RUSR | Mode::WUSR, device)
-                    .map_err(failed("mknod", path))?;
+                match rustix::fs::mknodat(parent, name, kind, Mode::RUSR | Mode::WUSR, device) {
+                    Err(Errno::PERM) if self.notes_owners() => note_device(parent, name, member),
+                    made => made,
+                }
+                .map_err(failed("mknod", path))?;
             }
             MemberKind::Directory => unreachable!("directories are made in place"),
         }
@@ -281,6 +285,8 @@ impl Unpack<'_> {
         let root = |ids: &Ids| (Ids::outside(&ids.uids, 0), Ids::outside(&ids.gids, 0));
         let (uid, gid) = match &self.owner {
             Owner::Maker => return Ok(()),
+            Owner::Root(ids) if ids.are_noted => return note(parent, name, (0, 0)),
+            Owner::Archive(ids) if ids.are_noted => return note(parent, name, (member.uid, member.gid)),
             Owner::Root(ids) => root(ids),
             Owner::Archive(ids) => {
                 let (uid, gid) = root(ids);
@@ -289,6 +295,10 @@ impl Unpack<'_> {
         };
         let (uid, gid) = (uid.map(Uid::from_raw), gid.map(Gid::from_raw));
         rustix::fs::chownat(parent, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)
+    }
+
+    fn notes_owners(&self) -> bool {
+        matches!(&self.owner, Owner::Root(ids) | Owner::Archive(ids) if ids.are_noted)
     }
 
     fn finish(mut self) -> Result<()> {
@@ -306,6 +316,34 @@ impl Unpack<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Writes down whose a file is: on disk, or with the container's root, which does not show that attribute.
+/// What takes neither belongs to whoever looks.
+fn note(parent: &OwnedFd, name: &[u8], owner: (u32, u32)) -> rustix::io::Result<()> {
+    let record = Record { owner, device: None }.write();
+    for attribute in [OWNER, SET_OWNER] {
+        match xattr::set(parent.as_fd(), name, attribute.as_bytes(), &record) {
+            Err(Errno::OPNOTSUPP | Errno::PERM) => {}
+            set => return set,
+        }
+    }
+    Ok(())
+}
+
+/// A device that nobody can open, which only a container's root has.
+fn note_device(parent: &OwnedFd, name: &[u8], member: &Member) -> rustix::io::Result<()> {
+    let (major, minor) = member.device;
+    let device = Device { is_block: member.kind == MemberKind::BlockDevice, major, minor };
+    let record = Record { owner: (0, 0), device: Some(device) };
+    // Under a name that nobody has asked for, so that the kernel has no memory of it.
+    let aside = unique_name(TEMPORARY).into_bytes();
+    let wish = NodeWish { mode: 0o600, record, name: &aside }.write();
+    match xattr::set(parent.as_fd(), b".", MAKE_NODE.as_bytes(), &wish) {
+        Err(Errno::OPNOTSUPP) => Err(Errno::PERM),
+        Err(errno) => Err(errno),
+        Ok(()) => rustix::fs::renameat(parent, &*aside, parent, name),
     }
 }
 

@@ -8,6 +8,11 @@
 //! container ask, by setting attributes named `security.coracle.*`: those take CAP_SYS_ADMIN in the
 //! namespace that mounted it, which no container has (`cap_inode_setxattr`).
 
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use rustix::fs::XattrFlags;
+use rustix::io::{Errno, Result};
+
 /// On disk: whose a file is.
 pub const OWNER: &str = "user.coracle.owner";
 /// Prefix on disk of attributes that the kernel would not take: `user.coracle.xattr.trusted.NAME`.
@@ -17,7 +22,7 @@ pub const ON_DISK: &[u8] = b"user.coracle.";
 
 /// Prefix of what the file system is asked for.
 pub const PRIVATE: &[u8] = b"security.coracle.";
-/// Set to a record: the file belongs to somebody else from now on.
+/// Set to a record: the file belongs to somebody else from now on. Read, it is the file's record.
 pub const SET_OWNER: &str = "security.coracle.owner";
 /// Set on a directory to a [`NodeWish`].
 pub const MAKE_NODE: &str = "security.coracle.node";
@@ -65,6 +70,27 @@ impl Record {
             }
         }
         .into_bytes()
+    }
+}
+
+/// Writes down whom a file or directory outside of a container's root belongs to; a link is not followed.
+/// Links, special files and some file systems take no such attribute: theirs belong to whoever looks.
+pub fn note_owner(path: &[u8], owner: (u32, u32)) -> Result<()> {
+    let record = Record { owner, device: None }.write();
+    tolerant(rustix::fs::lsetxattr(path, OWNER, &record, XattrFlags::empty()))
+}
+
+/// The same of an open one, which may be opened as a path only.
+pub fn note_owner_of(file: BorrowedFd<'_>, owner: (u32, u32)) -> Result<()> {
+    let record = Record { owner, device: None }.write();
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    tolerant(rustix::fs::setxattr(path, OWNER, &record, XattrFlags::empty()))
+}
+
+fn tolerant(noted: Result<()>) -> Result<()> {
+    match noted {
+        Err(Errno::OPNOTSUPP) => Ok(()),
+        noted => noted,
     }
 }
 

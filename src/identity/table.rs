@@ -21,16 +21,21 @@ use crate::sys::notify;
 
 /// 32 MiB of identities, about 700,000 without groups.
 const OWNERS: usize = 4 << 20;
+/// Keys are smaller: a hard limit below this could not carry them all.
+pub const KEYS: u64 = OWNERS as u64;
 /// 1 GiB of owners, of which only what is written takes memory. Inodes beyond are shown as root's.
 const INODES: usize = 128 << 20;
 /// The soft limit that carries a process's identity.
-const CARRIER: u32 = libc::RLIMIT_LOCKS;
+pub const CARRIER: u32 = libc::RLIMIT_LOCKS;
 
 /// Says that an identity begins here, so that no other number is taken for a key: no id is so large.
 const MARK: u64 = 0xC04A_C1E0 << 32;
 const OWNED: u64 = 1 << 63;
 /// Ids from here on do not fit.
 pub const ID_LIMIT: u32 = 1 << 31;
+
+/// Shown for those.
+const OVERFLOW: u32 = 65534;
 
 /// Words before the groups.
 const HEAD: usize = 5;
@@ -127,6 +132,12 @@ impl Table {
         notify::set_limit_of(pid, CARRIER, key.min(hard), hard)
     }
 
+    /// Makes this process carry no key, whatever its limit was, and the children that it will have.
+    pub fn belong_to_root() -> io::Result<()> {
+        let (_, hard) = notify::limit_of(0, CARRIER)?;
+        notify::set_limit_of(0, CARRIER, hard, hard)
+    }
+
     /// User and group of the files that a process makes.
     pub fn makes_files_as(&self, pid: i32) -> (u32, u32) {
         let (user, group) = self.ids_of(Table::key_of(pid).0);
@@ -147,10 +158,11 @@ impl Table {
     /// Remembers whom an inode belongs to.
     pub fn set_owner(&self, inode: u64, (uid, gid): (u32, u32)) {
         let Some(place) = self.owner_word(inode) else { return };
-        let limit = ID_LIMIT - 1;
+        // As the kernel shows ids that it cannot (fs.overflowuid).
+        let shown = |id: u32| u64::from(if id < ID_LIMIT { id } else { OVERFLOW });
         let word = match (uid, gid) {
             (0, 0) => 0,
-            _ => OWNED | u64::from(gid & limit) << 31 | u64::from(uid & limit),
+            _ => OWNED | shown(gid) << 31 | shown(uid),
         };
         place.store(word, Ordering::Relaxed);
     }

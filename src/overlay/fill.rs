@@ -15,19 +15,21 @@ use crate::layer::{EntryId, FileKind, Index};
 const LINKS: u32 = 40;
 
 /// Copies the image's directory at `source` into the empty directory `target`, which gets its owner, mode
-/// and times too. An image that has no directory there leaves it as it is. Called inside U.
+/// and times too. An image that has no directory there leaves it as it is. For emulated users, `notes_owners`
+/// writes down whom the files belong to. Called inside U.
 pub fn fill(
     view: MergedView,
     uids: Vec<MappedRange>,
     gids: Vec<MappedRange>,
     source: &Path,
     target: &Path,
+    notes_owners: bool,
 ) -> io::Result<()> {
     let lower = Lower::new(view, uids, gids);
     match resolve(lower.index(), source.as_os_str().as_bytes()) {
         Some(id) if lower.index().entry(id).kind() == FileKind::Directory => {
             let top = open_directory(rustix::fs::CWD, target.as_os_str().as_bytes())?;
-            Writer::new(&lower, &top).directory(id, &top, Path::new(""))
+            Writer::new(&lower, &top, notes_owners).directory(id, &top, Path::new(""))
         }
         _ => Ok(()),
     }

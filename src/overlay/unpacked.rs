@@ -13,7 +13,7 @@
 use std::collections::HashMap;
 use std::fs::{File, TryLockError};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +25,7 @@ use super::lower::Lower;
 use super::upper::{open_directory, remove_tree};
 use super::{OverlayError, copy};
 use crate::digest::Digester;
+use crate::identity::files;
 use crate::layer::{EntryId, FileKind};
 use crate::sys::mount;
 
@@ -130,7 +131,7 @@ fn write(cache: &Path, path: &Path, lower: &Lower) -> io::Result<()> {
     remove_tree(&root, &unfinished)?;
     rustix::fs::mkdirat(&root, &*unfinished, Mode::RWXU)?;
     let top = open_directory(&root, &unfinished)?;
-    let written = Writer::new(lower, &top).directory(EntryId::ROOT, &top, Path::new(""));
+    let written = Writer::new(lower, &top, false).directory(EntryId::ROOT, &top, Path::new(""));
     // A power cut must not leave a tree under its final name with files that are still empty.
     let written = written.and_then(|()| Ok(rustix::fs::syncfs(&root)?));
     if let Err(error) = written {
@@ -141,17 +142,35 @@ fn write(cache: &Path, path: &Path, lower: &Lower) -> io::Result<()> {
     Ok(rustix::fs::renameat(&root, &*unfinished, &root, name)?)
 }
 
+/// A name in an open directory, for calls that take paths only.
+fn magic_link(directory: &OwnedFd, name: &[u8]) -> Vec<u8> {
+    [format!("/proc/self/fd/{}/", directory.as_raw_fd()).as_bytes(), name].concat()
+}
+
 /// Writes directories of the image out, hard links within them kept together.
 pub(super) struct Writer<'a> {
     lower: &'a Lower,
     top: &'a OwnedFd,
     /// Where the first name of a hard-linked file was written.
     linked: HashMap<EntryId, PathBuf>,
+    /// The image's owners are written down for emulated users.
+    notes_owners: bool,
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(lower: &'a Lower, top: &'a OwnedFd) -> Writer<'a> {
-        Writer { lower, top, linked: HashMap::new() }
+    pub(super) fn new(lower: &'a Lower, top: &'a OwnedFd, notes_owners: bool) -> Writer<'a> {
+        Writer { lower, top, linked: HashMap::new(), notes_owners }
+    }
+
+    fn note_owner(&self, id: EntryId, path: &[u8]) -> io::Result<()> {
+        let index = self.lower.index();
+        let entry = index.entry(index.entry(id).inode());
+        match entry.kind() {
+            FileKind::File | FileKind::Directory if self.notes_owners => {
+                Ok(files::note_owner(path, (entry.uid(), entry.gid()))?)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Fills a directory, `path` below the top; its own attributes last, since every child changes its time.
@@ -169,6 +188,7 @@ impl<'a> Writer<'a> {
                 self.file(child, directory, name, path)?;
             }
         }
+        self.note_owner(id, &magic_link(directory, b"."))?;
         copy::attributes(directory, self.lower, id)
     }
 
@@ -182,6 +202,7 @@ impl<'a> Writer<'a> {
             Err(error) if device && error.raw_os_error() == Some(Errno::PERM.raw_os_error()) => return Ok(()),
             made => made?,
         }
+        self.note_owner(id, &magic_link(directory, name))?;
         if entry.nlink() > 1 {
             self.linked.insert(entry.inode(), path);
         }

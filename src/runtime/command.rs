@@ -272,7 +272,8 @@ fn check_program(path: &Path) -> io::Result<()> {
 }
 
 /// Lets the emulator answer for who this process is, and waits until it does. Within a container that has
-/// emulated users itself there is an emulator already, and no second one (seccomp(2), EBUSY).
+/// emulated users itself there is an emulator already, and no second one (seccomp(2), EBUSY): that is asked
+/// as a kernel would be.
 fn emulate_users(process: &Process, identity: &Identity, status: &UnixStream) -> Result<(), Failure> {
     let Some(program) = &process.users else { return Ok(()) };
     if let Some(id) = [identity.uid, identity.gid].iter().chain(&identity.groups).find(|id| **id >= ID_LIMIT)
@@ -281,7 +282,7 @@ fn emulate_users(process: &Process, identity: &Identity, status: &UnixStream) ->
         return Err(Failure::new(Fault::Wish, text));
     }
     let listener = match sys::notify::load_with_listener(program, ALLOW_SPECULATION) {
-        Err(error) if error.raw_os_error() == Some(libc::EBUSY) => return Ok(()),
+        Err(error) if error.raw_os_error() == Some(libc::EBUSY) => return set_ids(process, identity),
         other => other.map_err(|e| Failure::system("loading the filter of emulated users", e))?,
     };
     let mut groups = identity.groups.clone();
@@ -290,9 +291,14 @@ fn emulate_users(process: &Process, identity: &Identity, status: &UnixStream) ->
     channel::send_listener(status, listener.as_fd(), &who)
         .map_err(|e| Failure::system("sending the filter's listener", e))?;
     drop(listener);
-    // The first call that waits for its answer.
-    let _ = rustix::process::getuid();
-    Ok(())
+    // The first call that waits for its answer; ENOSYS if nobody gives one.
+    match sys::process::user_id() {
+        Ok(uid) if uid == identity.uid => Ok(()),
+        Ok(_) => {
+            Err(Failure::new(Fault::System, "the emulator of users takes this process for somebody else"))
+        }
+        Err(error) => Err(Failure::system("asking the emulator of users", error)),
+    }
 }
 
 fn confine(process: &Process) -> Result<(), Failure> {

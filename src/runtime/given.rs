@@ -11,11 +11,13 @@ use rustix::io::Errno;
 use super::channel::{Failure, Fault, reason};
 use super::launch::Given;
 use super::user::Identity;
+use crate::identity::files::note_owner_of;
 use crate::sys::mount;
 
 /// Changes the owner of everything in each of the mounts, but not in what is mounted below it.
-pub(super) fn give(mounts: &[Given], to: &Identity) -> Result<(), Failure> {
-    let owner = Owner { uid: Uid::from_raw(to.uid), gid: Gid::from_raw(to.gid) };
+/// To emulated users (`notes`) it is only written down.
+pub(super) fn give(mounts: &[Given], to: &Identity, notes: bool) -> Result<(), Failure> {
+    let owner = Owner { uid: Uid::from_raw(to.uid), gid: Gid::from_raw(to.gid), notes };
     for Given { target, read_only } in mounts {
         let failed = |error: io::Error| {
             let text = format!("giving {} to {}:{}: {}", target.display(), to.uid, to.gid, reason(&error));
@@ -34,6 +36,7 @@ pub(super) fn give(mounts: &[Given], to: &Identity) -> Result<(), Failure> {
 struct Owner {
     uid: Uid,
     gid: Gid,
+    notes: bool,
 }
 
 impl Owner {
@@ -45,10 +48,16 @@ impl Owner {
     /// `file` is opened as a path only.
     fn take_all(&self, file: OwnedFd) -> io::Result<()> {
         let stat = rustix::fs::fstat(&file)?;
-        if (stat.st_uid, stat.st_gid) != (self.uid.as_raw(), self.gid.as_raw()) {
+        let owner = (self.uid.as_raw(), self.gid.as_raw());
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        if self.notes {
+            if matches!(kind, FileType::RegularFile | FileType::Directory) {
+                note_owner_of(file.as_fd(), owner)?;
+            }
+        } else if (stat.st_uid, stat.st_gid) != owner {
             rustix::fs::chownat(&file, "", Some(self.uid), Some(self.gid), AtFlags::EMPTY_PATH)?;
         }
-        if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
+        if kind != FileType::Directory {
             return Ok(());
         }
         let directory = rustix::fs::openat(

@@ -34,10 +34,11 @@ fn init(status: &UnixStream) -> Result<Infallible, Failure> {
     drop(root);
     host.apply(&launch.mounts, trees)?;
     accounts::write(&launch.accounts)?;
+    let emulates_users = launch.process.users.is_some();
     if !launch.given.is_empty() {
-        given::give(&launch.given, &command::identity(&launch.process)?)?;
+        given::give(&launch.given, &command::identity(&launch.process)?, emulates_users)?;
     }
-    secrets::place(&launch.secrets)?;
+    secrets::place(&launch.secrets, emulates_users)?;
     if launch.process.terminal {
         console::set_up(status, window, true)?;
     }

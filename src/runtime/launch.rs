@@ -178,6 +178,8 @@ pub enum MountOp {
         or_host: bool,
         /// A failure is no failure of the container.
         optional: bool,
+        /// Whom emulated users see it belong to; `None` where the kernel's word counts.
+        owner: Option<(u32, u32)>,
     },
     /// A host path, opened by the supervisor and passed as a detached tree.
     Bind {

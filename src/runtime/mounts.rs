@@ -14,6 +14,7 @@ use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
 
 use super::channel::{Failure, Fault, reason};
 use super::launch::{Launch, MountOp};
+use crate::identity::files::note_owner;
 use crate::sys::mount;
 
 /// The tree the supervisor sees, until it is detached.
@@ -43,10 +44,14 @@ impl Host {
         };
         for op in ops {
             match op {
-                MountOp::FileSystem { fstype, target, flags, data, or_host, optional } => {
+                MountOp::FileSystem { fstype, target, flags, data, or_host, optional, owner } => {
                     let made = self.file_system(fstype, target, *flags, data, *or_host);
                     if !optional {
                         made.map_err(|e| mount_failure(Path::new(fstype), target, &e))?;
+                    }
+                    if let Some(owner) = owner {
+                        // A read-only one looks like everybody's own.
+                        let _ = note_owner(target.as_os_str().as_bytes(), *owner);
                     }
                 }
                 MountOp::Bind { source, target, .. } | MountOp::Volume { source, target, .. } => {

@@ -7,10 +7,12 @@ use std::fmt::Write;
 use std::fs;
 use std::io;
 use std::net::IpAddr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::container::spec::NetworkMode;
 use crate::container::{ContainerId, ContainerSpec};
+use crate::identity::files::note_owner;
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// The host as a container in the host's network sees it: itself.
@@ -49,6 +51,14 @@ pub fn write(
         _ => host_resolv_conf(),
     };
     write("resolv.conf", resolv_conf(spec, &resolv))
+}
+
+/// Makes them root's in the eyes of emulated users.
+pub fn give_to_root(directory: &Path) {
+    for name in ["hosts", "hostname", "resolv.conf"] {
+        // Else they look like their own to all.
+        let _ = note_owner(directory.join(name).as_os_str().as_bytes(), (0, 0));
+    }
 }
 
 fn read_or_empty(path: &str) -> String {

@@ -17,7 +17,7 @@ use crate::image::ImageStore;
 use crate::overlay::{self, MappedRange, Mode, Rootfs};
 use crate::runtime::HostFacts;
 use crate::runtime::launch::IdMapping;
-use crate::runtime::plan::{emulates_users, nested_maps};
+use crate::runtime::plan::{emulates_users, hinders_emulation, nested_maps};
 use crate::sys;
 use crate::sys::namespace;
 
@@ -41,7 +41,12 @@ pub fn mount(
     let choice = overlay_choice(config, record)?;
     let users = match emulates_users(&record.spec, host) {
         Some(_) => own_users(record, choice)?,
-        None => None,
+        None => match (&record.spec.user_namespace, hinders_emulation(host)) {
+            (UserNamespaceMode::Emulated { .. }, Some(reason)) => {
+                return Err(Failure::new(FailureKind::Forbidden, format!("--userns=emulated: {reason}")));
+            }
+            _ => None,
+        },
     };
     let plan = overlay::Plan {
         view: images.layers.merged(&record.image.layers).map_err(|e| Failure::system(&e))?,
@@ -54,22 +59,27 @@ pub fn mount(
         volatile: record.spec.auto_remove,
     };
     let root = overlay::mount(plan, &target).map_err(|e| Failure::system(&e))?;
+    let is_explicit = matches!(record.spec.user_namespace, UserNamespaceMode::Emulated { .. });
+    if is_explicit && users.is_some() && root.mode() != Mode::Full {
+        return Err(Failure::new(FailureKind::Forbidden, NEEDS_FULL));
+    }
     let users = users.filter(|_| root.mode() == Mode::Full);
     Ok((root, target, users))
 }
+
+const NEEDS_FULL: &str = "--userns=emulated needs --storage-opt overlay=full and a usable /dev/fuse: owners are kept by our own file system";
 
 /// The owners of emulated users lie in the file system that we serve ourselves.
 fn own_users(record: &ContainerRecord, choice: OverlayChoice) -> Result<Option<Arc<Table>>, Failure> {
     if matches!(choice, OverlayChoice::Hybrid | OverlayChoice::Unpacked) {
         return match record.spec.user_namespace {
-            UserNamespaceMode::Emulated { .. } => Err(Failure::new(
-                FailureKind::Invalid,
-                "--userns=emulated needs --storage-opt overlay=full: owners are kept by our own file system",
-            )),
+            UserNamespaceMode::Emulated { .. } => Err(Failure::new(FailureKind::Invalid, NEEDS_FULL)),
             _ => Ok(None),
         };
     }
     let table = Table::create().map_err(|e| failed("making the table of users", e))?;
+    // What this process and its children make is root's, until one of them is somebody else.
+    Table::belong_to_root().map_err(|e| failed("raising the limit of file locks", e))?;
     Ok(Some(Arc::new(table)))
 }
 

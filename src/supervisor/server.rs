@@ -10,7 +10,7 @@ mod clients;
 mod streams;
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
@@ -64,6 +64,15 @@ pub struct Run {
     pub log: Option<Box<dyn Sink>>,
     /// Where its health stands, if it is checked.
     pub health: Option<Health>,
+    /// A process without which it must not run on.
+    pub helper: Option<Helper>,
+}
+
+/// A process outside of the container that works for it.
+pub struct Helper {
+    pub pidfd: OwnedFd,
+    /// What came of it, if it ends before the container.
+    pub loss: &'static str,
 }
 
 /// podman's status of a container that its time limit has ended.
@@ -91,6 +100,7 @@ enum Source {
     Output(usize, Stream),
     Input(usize),
     Process(usize),
+    Helper,
 }
 
 impl Source {
@@ -103,6 +113,7 @@ impl Source {
             Source::Output(i, Stream::Stderr) => (4, i),
             Source::Input(i) => (5, i),
             Source::Process(i) => (6, i),
+            Source::Helper => (7, 0),
         };
         epoll::EventData::new_u64((kind << 32) | index as u64)
     }
@@ -116,7 +127,8 @@ impl Source {
             3 => Source::Output(index, Stream::Stdout),
             4 => Source::Output(index, Stream::Stderr),
             5 => Source::Input(index),
-            _ => Source::Process(index),
+            6 => Source::Process(index),
+            _ => Source::Helper,
         }
     }
 }
@@ -145,7 +157,7 @@ impl<T> Slots<T> {
 }
 
 pub struct Server<M> {
-    poll: std::os::fd::OwnedFd,
+    poll: OwnedFd,
     listener: Option<UnixListener>,
     signals: SignalFd,
     pub machine: M,
@@ -171,6 +183,9 @@ pub struct Server<M> {
     /// The connection whose end ends the pause.
     holder: Option<usize>,
     checks: Option<Checks>,
+    helper: Option<Helper>,
+    /// Why the last run was ended, if its helper ended first.
+    loss: Option<&'static str>,
 }
 
 impl<M: Machine> Server<M> {
@@ -184,7 +199,7 @@ impl<M: Machine> Server<M> {
         restarts: Restarts,
         starter: Option<(Connection, Option<AttachStreams>)>,
     ) -> io::Result<Server<M>> {
-        let Run { main, log, health } = run;
+        let Run { main, log, health, helper } = run;
         let checks = settings.checks.take().map(Checks::new);
         let limit = settings.run_limit.map(|limit| Instant::now() + limit);
         let mut server = Server {
@@ -207,6 +222,8 @@ impl<M: Machine> Server<M> {
             paused: None,
             holder: None,
             checks,
+            helper: None,
+            loss: None,
         };
         server.watch(listener.as_fd(), Source::Listener, epoll::EventFlags::IN)?;
         server.listener = Some(listener);
@@ -220,8 +237,25 @@ impl<M: Machine> Server<M> {
         } else {
             server.add_session(main)?;
         }
+        server.watch_helper(helper)?;
         server.begin_checks(health);
         Ok(server)
+    }
+
+    fn watch_helper(&mut self, helper: Option<Helper>) -> io::Result<()> {
+        if let Some(helper) = &helper {
+            self.watch(helper.pidfd.as_fd(), Source::Helper, epoll::EventFlags::IN)?;
+        }
+        self.helper = helper;
+        Ok(())
+    }
+
+    /// What the container cannot do without has ended.
+    fn helper_ended(&mut self) -> io::Result<()> {
+        let Some(helper) = self.helper.take() else { return Ok(()) };
+        let _ = epoll::delete(&self.poll, &helper.pidfd);
+        self.loss = Some(helper.loss);
+        self.send_to_main(libc::SIGKILL)
     }
 
     fn watch(&self, fd: BorrowedFd<'_>, source: Source, events: epoll::EventFlags) -> io::Result<()> {
@@ -270,7 +304,7 @@ impl<M: Machine> Server<M> {
     pub fn exit(&self, status: &WaitIdStatus) -> Exit {
         match exit_of(status) {
             exit if self.timed_out => Exit { code: TIMED_OUT, ..exit },
-            exit => exit,
+            exit => Exit { error: self.loss.map(str::to_owned), ..exit },
         }
     }
 
@@ -292,13 +326,15 @@ impl<M: Machine> Server<M> {
 
     /// Runs the container again.
     pub fn start(&mut self) -> Result<(), Failure> {
-        let Run { main, log, health } = self.machine.start(self.restarts.count())?;
+        let Run { main, log, health, helper } = self.machine.start(self.restarts.count())?;
         self.log = log;
         self.begun = Instant::now();
         self.limit = self.settings.run_limit.map(|limit| self.begun + limit);
         self.timed_out = false;
+        self.loss = None;
         let number = self.add_session(main).map_err(|e| Failure::system(&e))?;
         assert_eq!(number, MAIN, "every session of the run before has ended");
+        self.watch_helper(helper).map_err(|e| Failure::system(&e))?;
         self.begin_checks(health);
         Ok(())
     }
@@ -334,6 +370,7 @@ impl<M: Machine> Server<M> {
                 Source::Connection(number) => self.connection_event(number, event.flags),
                 Source::Output(number, stream) => self.output(number, stream),
                 Source::Input(number) => self.input(number),
+                Source::Helper => self.helper_ended()?,
                 Source::Process(MAIN) => ended = self.reap(MAIN)?,
                 Source::Process(number) => self.exec_ended(number)?,
             }
@@ -451,6 +488,9 @@ impl<M: Machine> Server<M> {
     pub fn finish(&mut self) -> io::Result<()> {
         self.deadline = None;
         self.limit = None;
+        if let Some(helper) = self.helper.take() {
+            let _ = epoll::delete(&self.poll, &helper.pidfd);
+        }
         self.suspend_checks();
         for number in self.sessions.numbers().into_iter().filter(|n| *n != MAIN) {
             // With the host's pid namespace they do not end by themselves.

@@ -21,7 +21,7 @@ impl Host {
         let (stdio, ends): (Stdio, Ends) = self.wanted.open().unwrap();
         let main = spawn(&["/bin/sh", "-c", &self.script], stdio);
         let main = Session::new(main, ends, self.wanted).unwrap();
-        Run { main, log, health: Some(Health::default()) }
+        Run { main, log, health: Some(Health::default()), helper: None }
     }
 }
 

@@ -13,7 +13,7 @@ use super::connection::Connection;
 use super::protocol::{Failure, FailureKind, Reply};
 use super::report::Reporter;
 use super::restarts::Restarts;
-use super::server::{CheckPlan, DEFAULT_WINDOW, Machine, Run, Server, Settings};
+use super::server::{CheckPlan, DEFAULT_WINDOW, Helper, Machine, Run, Server, Settings};
 use super::session::{Session, Wanted};
 use super::{files, joins, paper::Paper, removal, root};
 use rustix::process::{WaitId, WaitIdOptions, waitid};
@@ -230,6 +230,11 @@ fn begin(paper: Paper, alive: File, starter: &mut Connection) -> Result<(Stage, 
     }
 }
 
+fn emulator_as_helper(emulator: &Emulator) -> io::Result<Helper> {
+    let pidfd = emulator.process().try_clone_to_owned()?;
+    Ok(Helper { pidfd, loss: "the process that emulates the container's users has ended" })
+}
+
 /// All that the start has made.
 struct Begun {
     running: Running,
@@ -264,7 +269,7 @@ impl Stage {
     fn prepare(&self, images: &ImageStore, image: Image) -> Result<(Ground, overlay::Rootfs), Failure> {
         let host = HostFacts::gather().map_err(failed("looking at the machine"))?;
         let (rootfs, target, users) = root::mount(&self.paper.config, images, &self.record, &host)?;
-        self.fill_volumes(images, &host)?;
+        self.fill_volumes(images, &host, users.is_some())?;
         let overlay = (rootfs.mode().to_string(), rootfs.note().map(str::to_owned));
         let image = image.config.config;
         let checks = self.checks(&image);
@@ -292,6 +297,9 @@ impl Stage {
         let owner = lookup(&uids, 0).zip(lookup(&gids, 0)).unwrap_or((0, 0));
         files::write(&self.directory, id, spec, &ground.host.hostname, owner)
             .map_err(failed("writing /etc/hosts"))?;
+        if ground.users.is_some() {
+            files::give_to_root(&self.directory);
+        }
         let secrets = store::read_secrets(&self.directory, spec.secrets.len())
             .map_err(failed("reading the secrets"))?;
         let mut launch = runtime::plan(&PlanInput {
@@ -325,9 +333,10 @@ impl Stage {
         let shown = self.show_running(ground, started.pid, restarts).map_err(failed("writing the state"));
         let taken = shown.and_then(|facts| {
             let init = started.pidfd.try_clone().map_err(failed("copying a descriptor"))?;
-            Ok((facts, init))
+            let helper = users.as_ref().map(emulator_as_helper).transpose();
+            Ok((facts, init, helper.map_err(failed("copying a descriptor"))?))
         });
-        let ((facts, health), init) = match taken {
+        let ((facts, health), init, helper) = match taken {
             Ok(both) => both,
             Err(failure) => {
                 // It must not run on while its container counts as ended.
@@ -337,7 +346,7 @@ impl Stage {
             }
         };
         let main = Session::new(started, ends, wanted).map_err(failed("taking the streams"))?;
-        Ok(Running { run: Run { main, log, health }, launch, init, facts, throwaways, users })
+        Ok(Running { run: Run { main, log, health, helper }, launch, init, facts, throwaways, users })
     }
 
     fn emulate(&self, table: &Table, launch: &Launch) -> Result<Emulator, Failure> {
@@ -433,7 +442,12 @@ impl Stage {
     }
 
     /// Gives empty volumes what the image has where they are mounted.
-    fn fill_volumes(&self, images: &ImageStore, host: &HostFacts) -> Result<(), Failure> {
+    fn fill_volumes(
+        &self,
+        images: &ImageStore,
+        host: &HostFacts,
+        emulates_users: bool,
+    ) -> Result<(), Failure> {
         let volumes = VolumeStore::open(&self.paper.config);
         let (uids, gids) = nested_maps(&self.record.spec, host)?;
         for mount in &self.record.spec.mounts {
@@ -451,7 +465,7 @@ impl Stage {
             let Some(filling) = volumes.begin_filling(name).map_err(told)? else { continue };
             let view = images.layers.merged(&self.record.image.layers).map_err(|e| Failure::system(&e))?;
             let (uids, gids) = (root::ranges(&uids), root::ranges(&gids));
-            match overlay::fill(view, uids, gids, &mount.target, &filling.data) {
+            match overlay::fill(view, uids, gids, &mount.target, &filling.data, emulates_users) {
                 Ok(()) => filling.finish().map_err(told)?,
                 Err(error) => {
                     // The error that matters is the one at hand.

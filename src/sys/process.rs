@@ -440,6 +440,15 @@ pub fn limit(resource: u32) -> io::Result<(u64, u64)> {
     if done == 0 { Ok((limit.rlim_cur, limit.rlim_max)) } else { Err(io::Error::last_os_error()) }
 }
 
+/// getuid(2), with its error where a seccomp filter has one.
+pub fn user_id() -> io::Result<u32> {
+    // SAFETY: takes nothing and changes nothing.
+    match unsafe { libc::syscall(libc::SYS_getuid) } {
+        -1 => Err(io::Error::last_os_error()),
+        uid => Ok(uid as u32),
+    }
+}
+
 /// Blocks every signal for this thread.
 pub fn block_signals() {
     // SAFETY: the set is initialised before it is used.

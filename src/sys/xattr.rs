@@ -36,6 +36,14 @@ pub fn read(directory: BorrowedFd<'_>, name: &[u8]) -> Result<Vec<(Vec<u8>, Vec<
     Ok(found)
 }
 
+/// A single value; `None` where there is none, or none for us to read.
+pub fn get(directory: BorrowedFd<'_>, name: &[u8], attribute: &[u8]) -> Option<Vec<u8>> {
+    let mut value = vec![0; 256];
+    let length = rustix::fs::lgetxattr(&*path(directory, name), attribute, &mut value[..]).ok()?;
+    value.truncate(length);
+    Some(value)
+}
+
 pub fn set(directory: BorrowedFd<'_>, name: &[u8], attribute: &[u8], value: &[u8]) -> Result<()> {
     rustix::fs::lsetxattr(&*path(directory, name), attribute, value, XattrFlags::empty())
 }

@@ -534,6 +534,7 @@ impl Filesystem for FullFs {
         }
         let kept = name.strip_prefix(files::XATTR).or(self.keeps(name).then_some(name));
         let value = self.with(|tree| match tree.place(ino.0)? {
+            _ if name == files::SET_OWNER.as_bytes() => tree.record(ino.0),
             _ if let Some(name) = kept => tree.kept_xattr(ino.0, name),
             Some(place) => place.xattr(name),
             None => {

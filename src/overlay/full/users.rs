@@ -124,6 +124,13 @@ impl Tree {
         users.set(ino, &place, Record { device, ..record })
     }
 
+    /// Whom a file belongs to, as it would be written down.
+    pub fn record(&self, ino: Ino) -> Result<Vec<u8>> {
+        let users = self.users.as_ref().ok_or(Errno::NODATA)?;
+        let device = self.node(ino).and_then(|node| node.device);
+        Ok(Record { owner: users.table.owner(ino).unwrap_or((0, 0)), device }.write())
+    }
+
     /// Makes a device that nobody can open.
     pub fn make_node(&mut self, parent: Ino, wish: &[u8]) -> Result<()> {
         let NodeWish { mode, record, name } = NodeWish::read(wish).ok_or(Errno::INVAL)?;
@@ -137,8 +144,13 @@ impl Tree {
         };
         let made = self.make(parent, name, (mode, 0), ours, New::File)?.ino.0;
         let place = self.place(made)?.ok_or(Errno::STALE)?;
+        let above = self.place(parent)?.ok_or(Errno::STALE)?.stat()?;
         if let Some(users) = self.users.as_mut() {
-            users.set(made, &place, record)?;
+            let (uid, mut gid) = record.owner;
+            if above.st_mode & libc::S_ISGID != 0 {
+                gid = users.table.owner(parent).map_or(0, |(_, gid)| gid);
+            }
+            users.set(made, &place, Record { owner: (uid, gid), ..record })?;
         }
         if let Some(device) = record.device {
             self.turn_into(made, device);

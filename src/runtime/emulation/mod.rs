@@ -166,9 +166,11 @@ fn run() -> io::Result<()> {
     let service = Service::new(Server::new(table, powers)?);
     while let Some((order, listener)) = next(&orders)? {
         let Order::Listen { pid, identity } = order else { continue };
-        // Before the first answer, which the process waits for.
-        service.server().identify(pid, &identity)?;
-        service.serve(listener)?;
+        // Before the first answer, which the process waits for. Unanswered it gives up.
+        let served = service.server().identify(pid, &identity).and_then(|()| service.serve(listener));
+        if let Err(error) = served {
+            tracing::debug!(%error, pid, "not served");
+        }
     }
     Ok(())
 }

@@ -142,6 +142,32 @@ impl Context<'_> {
         }
     }
 
+    /// EBADF where a call takes a descriptor that is none, or one of a path only (open(2), O_PATH).
+    fn check_descriptor(&self, named: Named) -> Result<(), Errno> {
+        if named != Named::Descriptor {
+            return Ok(());
+        }
+        let bad = Errno(libc::EBADF);
+        let info = format!("{}/fdinfo/{}", self.call.pid, self.argument(0) as i32);
+        let info = std::fs::read_to_string(info).map_err(|_| bad)?;
+        let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).map(str::trim);
+        let flags = flags.and_then(|flags| i32::from_str_radix(flags, 8).ok()).ok_or(bad)?;
+        if flags & libc::O_PATH == 0 { Ok(()) } else { Err(bad) }
+    }
+
+    /// Whether a call that takes `AT_*` flags in this argument has only such as are known here.
+    fn has_known_flags(&self, at: usize, known: i32) -> bool {
+        self.argument(at) as i32 & !(known | libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH) == 0
+    }
+
+    /// A limit that the caller wants to set, as the kernel would take it.
+    fn check_limit(&self, address: u64, half: usize) -> Result<(), Errno> {
+        let limit = self.read(address, 2 * half)?;
+        let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        let (soft, hard) = limit.split_at(half);
+        if number(soft) <= number(hard) { Ok(()) } else { Err(Errno(libc::EINVAL)) }
+    }
+
     /// A name of an attribute.
     fn name(&self, address: u64) -> Option<Vec<u8>> {
         view::read_path(self.call.pid, address).filter(|name| name.len() <= LONGEST_NAME)
@@ -256,8 +282,19 @@ impl Server {
                 context.write(context.argument(1), unlimited)?;
                 DONE
             }
-            Call::SetCarrier => DONE,
+            Call::SetCarrier => {
+                context.check_limit(context.argument(1), if context.decoded.is_native { 8 } else { 4 })?;
+                DONE
+            }
             Call::GetAndSetCarrier => {
+                // By its number in the container, whose /proc this process sees.
+                let of = context.argument(0) as i32;
+                if of != 0 && !Path::new(&format!("/proc/{of}")).exists() {
+                    return Err(Errno(libc::ESRCH));
+                }
+                if context.argument(2) != 0 {
+                    context.check_limit(context.argument(2), 8)?;
+                }
                 if context.argument(3) != 0 {
                     context.write(context.argument(3), &[0xff; 16])?;
                 }
@@ -336,7 +373,8 @@ impl Server {
 /// Owners of files.
 impl Server {
     fn stat(&self, context: &Context<'_>, named: Named) -> Outcome {
-        if !context.decoded.is_native {
+        let is_at = matches!(named, Named::At { .. });
+        if !context.decoded.is_native || (is_at && !context.has_known_flags(3, libc::AT_NO_AUTOMOUNT)) {
             return Ok(Answer::Continue);
         }
         let Some(place) = self.view.place(context.call, named) else { return Ok(Answer::Continue) };
@@ -344,16 +382,19 @@ impl Server {
         let Some((uid, gid)) = self.shown_owner(context, &place, stat.device(), stat.inode()) else {
             return Ok(Answer::Continue);
         };
-        let buffer = if matches!(named, Named::At { .. }) { 2 } else { 1 };
+        let buffer = if is_at { 2 } else { 1 };
         context.write(context.argument(buffer), stat.with_owner(uid, gid).bytes())?;
         DONE
     }
 
     fn statx(&self, context: &Context<'_>) -> Outcome {
+        let kept = libc::AT_NO_AUTOMOUNT | libc::AT_STATX_FORCE_SYNC | libc::AT_STATX_DONT_SYNC;
+        if !context.has_known_flags(2, kept) {
+            return Ok(Answer::Continue);
+        }
         let Some(place) = self.view.place(context.call, Named::At { flags: 2 }) else {
             return Ok(Answer::Continue);
         };
-        let kept = libc::AT_NO_AUTOMOUNT | libc::AT_STATX_FORCE_SYNC | libc::AT_STATX_DONT_SYNC;
         let flags = place.flags | (context.argument(2) as i32 & kept);
         let mask = context.argument(3) as u32 | libc::STATX_INO;
         let Ok(stat) = RawStatx::read(place.path(), flags, mask) else { return Ok(Answer::Continue) };
@@ -428,9 +469,14 @@ impl Server {
 
     fn chown(&self, context: &Context<'_>, named: Named) -> Outcome {
         let at = if matches!(named, Named::At { .. }) { 2 } else { 1 };
+        if at == 2 && !context.has_known_flags(4, 0) {
+            return Err(Errno(libc::EINVAL));
+        }
+        context.check_descriptor(named)?;
         let (uid, gid) = (context.id(at)?, context.id(at + 1)?);
         let Some(place) = self.view.place(context.call, named) else { return Ok(Answer::Continue) };
-        let file = place.open()?;
+        // The kernel knows best what is wrong with a name.
+        let Ok(file) = place.open() else { return Ok(Answer::Continue) };
         let stat = rustix::fs::fstat(&file)?;
         let inside = stat.st_dev == self.view.device();
         let identity = self.credentials(context.call.pid);
@@ -491,7 +537,7 @@ impl Server {
             return Err(Errno(libc::EPERM));
         }
         let Some((parent, name)) = self.view.parent(context.call, named) else { return Ok(Answer::Continue) };
-        let directory = parent.open()?;
+        let Ok(directory) = parent.open() else { return Ok(Answer::Continue) };
         if rustix::fs::fstat(&directory)?.st_dev != self.view.device() {
             return Ok(Answer::Continue);
         }
@@ -538,8 +584,9 @@ impl Server {
         if !is_emulated || name.starts_with(files::PRIVATE) {
             return Ok(Answer::Continue);
         }
+        context.check_descriptor(named)?;
         let Some(place) = self.view.place(context.call, named) else { return Ok(Answer::Continue) };
-        let file = place.open()?;
+        let Ok(file) = place.open() else { return Ok(Answer::Continue) };
         if rustix::fs::fstat(&file)?.st_dev != self.view.device() {
             return Ok(Answer::Continue);
         }
@@ -632,10 +679,11 @@ impl Server {
             .and_then(|numbers| numbers.split_whitespace().last().and_then(|last| last.parse::<u32>().ok()));
         let Some(number) = number else { return Ok(Answer::Continue) };
         let room = context.read(context.argument(4), 4)?;
-        let room = u32::from_ne_bytes([room[0], room[1], room[2], room[3]]);
+        let room = i32::from_ne_bytes([room[0], room[1], room[2], room[3]]);
+        let Ok(room) = usize::try_from(room) else { return Err(Errno(libc::EINVAL)) };
         let credentials: Vec<u8> =
             [number, user.effective, group.effective].into_iter().flat_map(u32::to_ne_bytes).collect();
-        let length = credentials.len().min(room as usize);
+        let length = credentials.len().min(room);
         context.write(context.argument(3), &credentials[..length])?;
         context.write(context.argument(4), &(length as u32).to_ne_bytes())?;
         DONE

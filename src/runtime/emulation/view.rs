@@ -84,7 +84,8 @@ impl View {
             Named::Descriptor => by_descriptor(call.pid, arguments[0] as i32, b"", 0),
             Named::Path { follow } => {
                 let flags = if follow { 0 } else { libc::AT_SYMLINK_NOFOLLOW };
-                self.from(call.pid, libc::AT_FDCWD, read_path(call.pid, arguments[0])?, flags)
+                let path = read_path(call.pid, arguments[0]).filter(|path| !path.is_empty())?;
+                self.from(call.pid, libc::AT_FDCWD, path, flags)
             }
             Named::At { flags } => {
                 let flags = arguments.get(usize::from(flags)).map_or(0, |flags| *flags as i32);
@@ -122,7 +123,7 @@ impl View {
             return elsewhere(pid, directory, path, flags);
         }
         if path.starts_with(b"/") {
-            return Some(Place::new(path, flags, None));
+            return Some(Place::new(of_caller(pid, &path, flags).unwrap_or(path), flags, None));
         }
         if directory != libc::AT_FDCWD {
             return by_descriptor(pid, directory, &path, flags);
@@ -145,6 +146,24 @@ impl View {
         at("root").is_ok_and(|root| (root.device(), root.inode()) == self.root)
             && at("ns/mnt").is_ok_and(|mounts| mounts.inode() == self.mounts)
     }
+}
+
+/// Names that mean something else to every process, which /proc of the container does not tell this one.
+fn of_caller(pid: i32, path: &[u8], flags: i32) -> Option<Vec<u8>> {
+    let links: [(&[u8], &str); 6] = [
+        (b"/proc/self/", ""),
+        (b"/proc/thread-self/", ""),
+        (b"/dev/fd/", "fd/"),
+        (b"/dev/stdin", "fd/0"),
+        (b"/dev/stdout", "fd/1"),
+        (b"/dev/stderr", "fd/2"),
+    ];
+    links.iter().find_map(|(link, own)| {
+        let rest = path.strip_prefix(*link)?;
+        // The last three are links themselves, which may be what is meant.
+        let is_led_on = link.ends_with(b"/") || (rest.is_empty() && flags == 0);
+        is_led_on.then(|| [start(pid, own), rest.to_vec()].concat())
+    })
 }
 
 fn start(pid: i32, name: &str) -> Vec<u8> {

@@ -21,6 +21,7 @@ use crate::container::spec::{
     DEFAULT_PATH, NamespaceMode, NetworkMode, SeccompChoice, Ulimit, UserNamespaceMode, is_namespaced_sysctl,
 };
 use crate::container::{ContainerRecord, ContainerSpec};
+use crate::identity::table::{CARRIER, KEYS};
 use crate::image::config::RunConfig;
 use crate::sys;
 
@@ -178,7 +179,7 @@ pub fn kernel_version(release: &str) -> (u32, u32) {
 }
 
 /// Whether a container is to have emulated users (see `identity`): by its mode, or because there is a
-/// single id. It takes "go on" as an answer to a system call, Linux 5.5.
+/// single id, if nothing hinders it: answering "go on" to a system call takes Linux 5.5.
 pub fn emulates_users(spec: &ContainerSpec, host: &HostFacts) -> Option<Owners> {
     let mut mode = &spec.user_namespace;
     while let UserNamespaceMode::Container { like: Some(like), .. } = mode {
@@ -194,7 +195,18 @@ pub fn emulates_users(spec: &ContainerSpec, host: &HostFacts) -> Option<Owners> 
         }
         _ => return None,
     };
-    (host.kernel >= (5, 5)).then_some(owners)
+    hinders_emulation(host).is_none().then_some(owners)
+}
+
+/// Why this machine cannot emulate users.
+pub fn hinders_emulation(host: &HostFacts) -> Option<String> {
+    let hard = host.hard_limits.get(CARRIER as usize).copied().unwrap_or(u64::MAX);
+    if host.kernel < (5, 5) {
+        return Some(format!("it takes Linux 5.5, and this is {}.{}", host.kernel.0, host.kernel.1));
+    }
+    (hard < KEYS).then(|| {
+        format!("it takes a hard limit of file locks (ulimit -H -x) of {KEYS} or none, and this session has {hard}")
+    })
 }
 
 /// Decides a whole container.

@@ -20,7 +20,7 @@ fn many_ids() -> HostFacts {
         hostname: "workstation".to_owned(),
         kernel: (6, 1),
         last_capability: 40,
-        hard_limits: vec![1000; 16],
+        hard_limits: (0..16).map(|n| if n == CARRIER { u64::MAX } else { 1000 }).collect(),
         oom_score_adj: 100,
         cgroup_unified: true,
     }

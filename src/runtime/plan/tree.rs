@@ -121,6 +121,7 @@ fn file_system(fstype: &str, target: &str, flags: u64, data: &str) -> MountOp {
         data: data.to_owned(),
         or_host: false,
         optional: false,
+        owner: None,
     }
 }
 
@@ -179,7 +180,8 @@ fn kernel_mounts(input: &PlanInput<'_>, namespaces: &Namespaces, gid_map: &[IdMa
         NamespaceChoice::New if spec.without_shm => {}
         NamespaceChoice::New => {
             let size = spec.shm_size.map_or(DEFAULT_SHM, |bytes| bytes.0);
-            ops.push(file_system("tmpfs", "/dev/shm", QUIET, &format!("mode=1777,size={size}")));
+            let memory = file_system("tmpfs", "/dev/shm", QUIET, &format!("mode=1777,size={size}"));
+            ops.push(memory.owned(input.users.map(|_| (0, 0))));
         }
     }
     ops
@@ -258,6 +260,7 @@ fn wish(mount: &MountSpec, at: usize, input: &PlanInput<'_>) -> MountOp {
             for option in options {
                 tmpfs_option(option, &mut flags, &mut data).expect("check has looked at them");
             }
+            let owner = input.users.map(|_| (take_id(&mut data, "uid="), take_id(&mut data, "gid=")));
             data.extend(size.map(|Bytes(size)| format!("size={size}")));
             data.extend(mode.map(|mode| format!("mode={mode:o}")));
             if mount.read_only {
@@ -270,9 +273,18 @@ fn wish(mount: &MountSpec, at: usize, input: &PlanInput<'_>) -> MountOp {
                 data: data.join(","),
                 or_host: false,
                 optional: false,
+                owner,
             }
         }
     }
+}
+
+/// An id among the options, which the kernel would not know. What is no number stays for it to refuse.
+fn take_id(options: &mut Vec<String>, key: &str) -> u32 {
+    let parsed = |option: &String| option.strip_prefix(key)?.parse::<u32>().ok();
+    let id = options.iter().filter_map(parsed).next_back().unwrap_or(0);
+    options.retain(|option| parsed(option).is_none());
+    id
 }
 
 /// One option of `--tmpfs DST:options`: a mount flag, or something for the file system itself.
@@ -322,6 +334,13 @@ impl MountOp {
     fn or_host(mut self) -> MountOp {
         if let MountOp::FileSystem { or_host, .. } = &mut self {
             *or_host = true;
+        }
+        self
+    }
+
+    fn owned(mut self, by: Option<(u32, u32)>) -> MountOp {
+        if let MountOp::FileSystem { owner, .. } = &mut self {
+            *owner = by;
         }
         self
     }

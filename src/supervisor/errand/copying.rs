@@ -25,8 +25,9 @@ use crate::container::ContainerRecord;
 use crate::container::spec::{MountKind, MountSpec};
 use crate::container::store::ContainerStore;
 use crate::copy::{self, Base, Ids, Kind, Owner, Root};
+use crate::identity::Table;
 use crate::image::ImageStore;
-use crate::runtime::plan::nested_maps;
+use crate::runtime::plan::{emulates_users, nested_maps};
 use crate::runtime::{HostFacts, userns};
 use crate::supervisor::protocol::{Failure, FailureKind};
 use crate::sys::process::{Empowerment, Spawn, spawn};
@@ -161,7 +162,11 @@ impl Copier {
         rustix::process::umask(Mode::empty());
         let host = HostFacts::gather().map_err(|e| failed("looking at the machine", &e))?;
         let (uids, gids) = nested_maps(&record.spec, &host)?;
-        Ok(Copier { root: Root::new(root), record, ids: Ids { uids, gids }, first })
+        let are_noted = emulates_users(&record.spec, &host).is_some();
+        if are_noted {
+            Table::belong_to_root().map_err(|e| failed("raising the limit of file locks", &e))?;
+        }
+        Ok(Copier { root: Root::new(root), record, ids: Ids { uids, gids, are_noted }, first })
     }
 
     /// Mounts the directories and files of the host and the volumes that the container has, the outer ones first. One

@@ -49,7 +49,8 @@ fn open(volumes: &VolumeStore, name: &str) -> Result<OwnedFd, Failure> {
 fn export(volumes: &VolumeStore, name: &str, archive: OwnedFd) -> Result<Answer, Failure> {
     let directory = open(volumes, name)?;
     let mut output = BufWriter::with_capacity(BUFFER, File::from(archive));
-    let packed = copy::pack(directory, b".", b".", &Ids::default(), &mut output);
+    let ids = Ids { are_noted: true, ..Ids::default() };
+    let packed = copy::pack(directory, b".", b".", &ids, &mut output);
     packed.and_then(|_| output.flush()).map(|()| Answer::Done).map_err(|error| {
         // Not to be tried again when it is dropped.
         let _ = output.into_parts();
@@ -60,7 +61,9 @@ fn export(volumes: &VolumeStore, name: &str, archive: OwnedFd) -> Result<Answer,
 fn import(volumes: &VolumeStore, name: &str, archive: OwnedFd) -> Result<Answer, Failure> {
     let _alone = volumes.begin_import(name).map_err(|e| failed(&format!("opening volume {name}"), &e))?;
     let host = HostFacts::gather().map_err(|e| failed("looking at the machine", &e))?;
-    let ids = Ids { uids: identity(&host.uid_map), gids: identity(&host.gid_map) };
+    // With a single id containers have emulated users.
+    let are_noted = host.single_id_note.is_some();
+    let ids = Ids { uids: identity(&host.uid_map), gids: identity(&host.gid_map), are_noted };
     let mut input = BufReader::with_capacity(BUFFER, File::from(archive));
     copy::unpack(Base::Whole(open(volumes, name)?), Owner::Archive(ids), &mut input)
         .map_err(|e| Failure::system(&e))?;
