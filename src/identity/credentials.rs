@@ -34,6 +34,12 @@ pub struct Credentials {
     pub group: Ids,
     /// Supplementary groups.
     pub groups: Vec<u32>,
+    /// Capabilities shall outlive the next change of ids (prctl(2), PR_SET_KEEPCAPS), until execve.
+    #[serde(default)]
+    pub keeps_powers: bool,
+    /// And have done so.
+    #[serde(default)]
+    pub has_kept_powers: bool,
 }
 
 /// Whether a process may take on any id: CAP_SETUID or CAP_SETGID.
@@ -120,12 +126,29 @@ impl Ids {
 impl Credentials {
     /// A process that is nobody but this.
     pub fn new(uid: u32, gid: u32, groups: Vec<u32>) -> Credentials {
-        Credentials { user: Ids::all(uid), group: Ids::all(gid), groups }
+        Credentials { user: Ids::all(uid), group: Ids::all(gid), groups, ..Credentials::default() }
     }
 
-    /// Has root's powers: the capabilities go with the effective user id (capabilities(7)).
+    /// Has root's powers: the capabilities go with the effective user id, or were kept (capabilities(7)).
     pub fn is_powerful(&self) -> bool {
-        self.user.effective == 0
+        self.user.effective == 0 || self.has_kept_powers
+    }
+
+    /// Changes the user's ids; whoever has no id of root's any more has lost its powers, or kept them.
+    pub fn change_user(&mut self, change: impl FnOnce(&mut Ids) -> Result<()>) -> Result<()> {
+        let (had_root, was_powerful) = (self.user.has(0), self.is_powerful());
+        change(&mut self.user)?;
+        if had_root && !self.user.has(0) {
+            self.has_kept_powers = self.keeps_powers && was_powerful;
+        }
+        Ok(())
+    }
+
+    /// execve(2) of a file that makes the process these, where it has the setuid and setgid bits.
+    pub fn execute(&mut self, user: Option<u32>, group: Option<u32>) {
+        self.user.execute(user);
+        self.group.execute(group);
+        (self.keeps_powers, self.has_kept_powers) = (false, false);
     }
 
     /// setgroups(2); the list is kept sorted, as the kernel keeps it.
@@ -222,6 +245,21 @@ mod tests {
         let mut user = ids(5, 6, 7);
         user.execute(None);
         assert_eq!(user, ids(5, 6, 6));
+    }
+
+    #[test]
+    fn powers_outlive_a_change_of_ids_when_asked_to() {
+        let become_33 = |identity: &mut Credentials| {
+            identity.change_user(|user| user.set(33, true)).unwrap();
+        };
+        let mut identity = Credentials::default();
+        become_33(&mut identity);
+        assert!(!identity.is_powerful());
+        let mut identity = Credentials { keeps_powers: true, ..Credentials::default() };
+        become_33(&mut identity);
+        assert!(identity.is_powerful());
+        identity.execute(None, None);
+        assert_eq!(identity, Credentials::new(33, 0, vec![]));
     }
 
     #[test]

@@ -30,6 +30,10 @@ pub const CARRIER: u32 = libc::RLIMIT_LOCKS;
 
 /// Says that an identity begins here, so that no other number is taken for a key: no id is so large.
 const MARK: u64 = 0xC04A_C1E0 << 32;
+/// Bits beside the number of groups.
+const KEEPS_POWERS: u64 = 1 << 24;
+const HAS_KEPT_POWERS: u64 = 1 << 25;
+const GROUPS: u64 = (1 << 24) - 1;
 const OWNED: u64 = 1 << 63;
 /// Ids from here on do not fit.
 pub const ID_LIMIT: u32 = 1 << 31;
@@ -46,7 +50,7 @@ pub struct Table {
 
 impl Table {
     pub fn create() -> io::Result<Table> {
-        let words = SharedWords::create(OWNERS + INODES)?;
+        let words = SharedWords::create(OWNERS + room_for_owners())?;
         words[0].store(1, Ordering::Relaxed);
         Ok(Table { words })
     }
@@ -54,7 +58,7 @@ impl Table {
     /// The one behind a descriptor that another process made.
     pub fn open(file: OwnedFd) -> io::Result<Table> {
         let words = SharedWords::open(file)?;
-        match words.len() == OWNERS + INODES {
+        match words.len() >= OWNERS {
             true => Ok(Table { words }),
             false => Err(io::ErrorKind::InvalidData.into()),
         }
@@ -81,16 +85,18 @@ impl Table {
         for (at, pair) in identity.groups.chunks(2).enumerate() {
             put(HEAD + at, pair[0], pair.get(1).copied().unwrap_or(0));
         }
-        self.words[start].store(MARK | identity.groups.len() as u64, Ordering::Release);
+        let bit = |is_set: bool, bit: u64| if is_set { bit } else { 0 };
+        let bits = bit(identity.keeps_powers, KEEPS_POWERS) | bit(identity.has_kept_powers, HAS_KEPT_POWERS);
+        self.words[start].store(MARK | bits | identity.groups.len() as u64, Ordering::Release);
         self.words[0].store(key + length as u64, Ordering::Relaxed);
         Ok(key)
     }
 
-    /// Where the identity of this key lies, and how many groups it has. `None` is root.
-    fn find(&self, key: u64) -> Option<(usize, usize)> {
+    /// Where the identity of this key lies, and its first word. `None` is root.
+    fn find(&self, key: u64) -> Option<(usize, u64)> {
         let start = usize::try_from(key).ok().filter(|start| *start > 0 && *start < OWNERS)?;
         let head = self.words[start].load(Ordering::Acquire);
-        (head >> 32 == MARK >> 32).then_some((start, head as u32 as usize))
+        (head >> 32 == MARK >> 32).then_some((start, head))
     }
 
     fn pair(&self, at: usize) -> (u32, u32) {
@@ -105,12 +111,18 @@ impl Table {
 
     /// The whole identity behind a key.
     pub fn credentials(&self, key: u64) -> Credentials {
-        let Some((start, count)) = self.find(key) else { return Credentials::default() };
-        let groups = (0..count).map(|at| {
+        let Some((start, head)) = self.find(key) else { return Credentials::default() };
+        let groups = (0..(head & GROUPS) as usize).map(|at| {
             let (low, high) = self.pair(start + HEAD + at / 2);
             if at % 2 == 0 { low } else { high }
         });
-        Credentials { user: self.ids(start + 1), group: self.ids(start + 3), groups: groups.collect() }
+        Credentials {
+            user: self.ids(start + 1),
+            group: self.ids(start + 3),
+            groups: groups.collect(),
+            keeps_powers: head & KEEPS_POWERS != 0,
+            has_kept_powers: head & HAS_KEPT_POWERS != 0,
+        }
     }
 
     /// Its ids alone: user, group.
@@ -145,8 +157,7 @@ impl Table {
     }
 
     fn owner_word(&self, inode: u64) -> Option<&AtomicU64> {
-        let at = usize::try_from(inode).ok().filter(|at| *at < INODES)?;
-        self.words.get(OWNERS + at)
+        self.words.get(OWNERS + usize::try_from(inode).ok()?)
     }
 
     /// Whom an inode of the container's root belongs to; `None` is root, user and group.
@@ -168,6 +179,14 @@ impl Table {
     }
 }
 
+/// As many owners as the size of a file is allowed to hold: beyond that limit (`ulimit -f`) setting the size
+/// would end this process (setrlimit(2), RLIMIT_FSIZE).
+fn room_for_owners() -> usize {
+    let (soft, _) = crate::sys::process::limit(libc::RLIMIT_FSIZE).unwrap_or((u64::MAX, u64::MAX));
+    let words = usize::try_from(soft / size_of::<u64>() as u64).unwrap_or(usize::MAX);
+    words.saturating_sub(OWNERS).min(INODES)
+}
+
 impl AsFd for Table {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.words.as_fd()
@@ -181,7 +200,7 @@ mod tests {
     #[test]
     fn identities_are_found_by_key_and_only_by_key() {
         let table = Table::create().unwrap();
-        let www = Credentials::new(33, 33, vec![4, 27, 1000]);
+        let www = Credentials { keeps_powers: true, ..Credentials::new(33, 33, vec![4, 27, 1000]) };
         let other = Credentials::new(7, 8, Vec::new());
         let keys = [table.add(&www).unwrap(), table.add(&other).unwrap()];
         let theirs = Table::open(table.as_fd().try_clone_to_owned().unwrap()).unwrap();

@@ -198,6 +198,11 @@ impl RawStat {
         self.0.st_mode
     }
 
+    /// As this process's user namespace numbers it.
+    pub fn uid(&self) -> u32 {
+        self.0.st_uid
+    }
+
     pub fn with_owner(mut self, uid: u32, gid: u32) -> RawStat {
         (self.0.st_uid, self.0.st_gid) = (uid, gid);
         self
@@ -231,6 +236,17 @@ impl RawStatx {
 
     pub fn inode(&self) -> u64 {
         self.0.stx_ino
+    }
+
+    /// As this process's user namespace numbers it.
+    pub fn uid(&self) -> u32 {
+        self.0.stx_uid
+    }
+
+    /// When it was made, in nanoseconds; 0 where the file system does not know.
+    pub fn birth(&self) -> u64 {
+        let time = self.0.stx_btime;
+        (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec.into())
     }
 
     pub fn with_owner(mut self, uid: u32, gid: u32) -> RawStatx {

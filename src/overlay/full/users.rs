@@ -77,7 +77,11 @@ impl Users {
         }
         match owner == (0, 0) && device.is_none() {
             true => Ok(()),
-            false => self.records.set(place, &place.stat()?, Record { owner, device }),
+            false => {
+                let stat = place.stat()?;
+                self.records.forget(stat.st_ino)?;
+                self.records.set(place, &stat, Record { owner, device })
+            }
         }
     }
 

@@ -63,8 +63,12 @@ pub enum Call {
     GetCarrier,
     SetCarrier,
     GetAndSetCarrier,
+    /// prctl(2): the wish to keep capabilities through a change of ids, by itself or among the secure bits.
+    KeepCapabilities,
     /// From now on paths may mean something else to some process.
     ChangeView,
+    /// The same, if the flags at the address in argument 0 say so.
+    Clone,
 }
 
 /// Which files' owners a container sees.
@@ -83,8 +87,9 @@ const FD: Named = Named::Descriptor;
 const PEERCRED: u64 = libc::SO_PEERCRED as u64;
 const CARRIER: u64 = libc::RLIMIT_LOCKS as u64;
 
+/// An `int` is this number: the kernel looks at its 32 bits only.
 const fn equal(argument: u8, value: u64) -> Condition {
-    Condition { argument, comparison: Comparison::Equal, value, second: 0 }
+    masked(argument, 0xffff_ffff, value)
 }
 
 const fn masked(argument: u8, mask: u64, value: u64) -> Condition {
@@ -146,7 +151,9 @@ const OTHERS: &[Row] = &[
     ("setrlimit", Call::SetCarrier, &[equal(0, CARRIER)]),
     ("prlimit64", Call::GetAndSetCarrier, &[equal(1, CARRIER)]),
     ("chroot", Call::ChangeView, &[]), ("pivot_root", Call::ChangeView, &[]), ("setns", Call::ChangeView, &[]),
-    ("unshare", Call::ChangeView, &[]), ("clone3", Call::ChangeView, &[]),
+    ("unshare", Call::ChangeView, &[]), ("clone3", Call::Clone, &[]),
+    ("prctl", Call::KeepCapabilities, &[equal(0, libc::PR_SET_KEEPCAPS as u64)]),
+    ("prctl", Call::KeepCapabilities, &[equal(0, libc::PR_SET_SECUREBITS as u64)]),
     ("clone", Call::ChangeView, &[masked(0, NEW_MOUNTS, NEW_MOUNTS)]),
 ];
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::Thread;
 use std::time::Duration;
@@ -18,6 +18,7 @@ use super::{CARRIED, Powers};
 use crate::identity::credentials::{KEEP, Refusal};
 use crate::identity::table::ID_LIMIT;
 use crate::identity::{Credentials, Ids, Table, files};
+use crate::runtime::capability;
 use crate::sys::notify::{self, Answer, Notification, RawStat, RawStatx};
 
 /// More never wait at once: each can be held up by a file system only.
@@ -53,7 +54,20 @@ pub struct Server {
     decoder: Decoder,
     systems: RwLock<HashMap<u64, Owned>>,
     /// Owners of objects on other file systems that take no attributes, by device and inode.
-    elsewhere: Mutex<HashMap<(u64, u64), (u32, u32)>>,
+    elsewhere: Mutex<HashMap<Object, (u32, u32)>>,
+    /// Processes that were made somebody else by what they were about to execute, and how many.
+    executing: Mutex<HashMap<i32, Executing>>,
+    are_executing: AtomicUsize,
+}
+
+/// Device, inode and birth: another object may have the first two later.
+type Object = (u64, u64, u64);
+
+/// An execve(2) whose end is not known yet.
+struct Executing {
+    before: Credentials,
+    /// Device and inode of the file.
+    file: (u64, u64),
 }
 
 type Outcome = Result<Answer, Errno>;
@@ -82,6 +96,11 @@ impl From<Refusal> for Errno {
         }
     }
 }
+
+/// Shown for the caller's files to a process in U.
+const OURS: u32 = 0;
+/// Objects on other file systems whose owners are remembered at most.
+const MOST_ELSEWHERE: usize = 65536;
 
 const DONE: Outcome = Ok(Answer::Value(0));
 
@@ -119,10 +138,16 @@ impl Context<'_> {
 
     /// The caller's memory is written only as long as it waits: later its pid may be another's.
     fn write(&self, address: u64, bytes: &[u8]) -> Result<(), Errno> {
-        if !notify::still_waits(self.listener, self.call.id) {
-            return Err(Errno(libc::ESRCH));
-        }
+        self.still_waits()?;
         Ok(notify::write_memory(self.call.pid, address, bytes)?)
+    }
+
+    /// An error when the caller is gone: what was read since the call may have been another's.
+    fn still_waits(&self) -> Result<(), Errno> {
+        match notify::still_waits(self.listener, self.call.id) {
+            true => Ok(()),
+            false => Err(Errno(libc::ESRCH)),
+        }
     }
 
     fn write_ids(&self, address: u64, ids: &[u32]) -> Result<(), Errno> {
@@ -184,6 +209,8 @@ impl Server {
             decoder: Decoder::new(),
             systems: RwLock::default(),
             elsewhere: Mutex::default(),
+            executing: Mutex::default(),
+            are_executing: AtomicUsize::new(0),
         })
     }
 
@@ -231,6 +258,7 @@ impl Server {
 
     fn outcome(&self, context: &Context<'_>) -> Outcome {
         let pid = context.call.pid;
+        self.settle(pid);
         match context.decoded.call {
             Call::Get(kind, which) => {
                 let ids = self.ids(pid, kind);
@@ -251,20 +279,20 @@ impl Server {
             Call::SetGroups => self.set_groups(context),
             Call::Set(kind) => {
                 let id = context.id(0)?;
-                self.change(pid, kind, |ids, free| ids.set(id, free))
+                self.change(context, kind, |ids, free| ids.set(id, free))
             }
             Call::SetTwo(kind) => {
                 let (real, effective) = (context.id(0)?, context.id(1)?);
-                self.change(pid, kind, |ids, free| ids.set_two(real, effective, free))
+                self.change(context, kind, |ids, free| ids.set_two(real, effective, free))
             }
             Call::SetThree(kind) => {
                 let (real, effective, saved) = (context.id(0)?, context.id(1)?, context.id(2)?);
-                self.change(pid, kind, |ids, free| ids.set_three(real, effective, saved, free))
+                self.change(context, kind, |ids, free| ids.set_three(real, effective, saved, free))
             }
             Call::SetFiles(kind) => {
                 let id = context.id(0).unwrap_or(KEEP);
                 let mut before = 0;
-                self.change(pid, kind, |ids, free| {
+                self.change(context, kind, |ids, free| {
                     before = ids.set_files(id, free);
                     Ok(())
                 })?;
@@ -300,39 +328,74 @@ impl Server {
                 }
                 DONE
             }
+            Call::KeepCapabilities => self.keep_capabilities(context),
             Call::ChangeView => {
                 self.view.divide();
+                Ok(Answer::Continue)
+            }
+            Call::Clone => {
+                // The first member of `struct clone_args`. Changed after this it would only mislead about paths.
+                let flags = context.read(context.argument(0), 8)?;
+                if flags[..4].iter().rev().fold(0, |sum, byte| sum << 8 | u32::from(*byte))
+                    & libc::CLONE_NEWNS as u32
+                    != 0
+                {
+                    self.view.divide();
+                }
                 Ok(Answer::Continue)
             }
         }
     }
 
-    fn is_free(&self, identity: &Credentials, kind: Kind) -> bool {
-        let capability = match kind {
-            Kind::User => self.powers.set_uid,
-            Kind::Group => self.powers.set_gid,
+    /// Whether a process may take on any id: it has root's powers, and has not given this one away.
+    fn is_free(&self, pid: i32, identity: &Credentials, kind: Kind) -> bool {
+        let (is_allowed, capability) = match kind {
+            Kind::User => (self.powers.set_uid, capability::SETUID),
+            Kind::Group => (self.powers.set_gid, capability::SETGID),
         };
-        identity.is_powerful() && capability
+        let holds = || {
+            let effective = status_field(pid, "CapEff:")?;
+            Some(u64::from_str_radix(&effective, 16).ok()? & capability != 0)
+        };
+        identity.is_powerful() && is_allowed && holds().unwrap_or(false)
     }
 
     fn change(
         &self,
-        pid: i32,
+        context: &Context<'_>,
         kind: Kind,
         change: impl FnOnce(&mut Ids, bool) -> Result<(), Refusal>,
     ) -> Outcome {
-        let mut identity = self.credentials(pid);
-        let before = (identity.user, identity.group);
-        let free = self.is_free(&identity, kind);
-        let ids = match kind {
-            Kind::User => &mut identity.user,
-            Kind::Group => &mut identity.group,
-        };
-        change(ids, free)?;
-        if (identity.user, identity.group) != before {
+        let pid = context.call.pid;
+        let before = self.credentials(pid);
+        let mut identity = before.clone();
+        let free = self.is_free(pid, &identity, kind);
+        match kind {
+            Kind::User => identity.change_user(|ids| change(ids, free))?,
+            Kind::Group => change(&mut identity.group, free)?,
+        }
+        if identity != before {
+            context.still_waits()?;
             self.identify(pid, &identity)?;
         }
         DONE
+    }
+
+    /// Remembers the wish; the kernel, for which this process stays root, hears it too.
+    fn keep_capabilities(&self, context: &Context<'_>) -> Outcome {
+        /// `SECBIT_KEEP_CAPS`
+        const KEEP_CAPS: u64 = 1 << 4;
+        let value = context.argument(1);
+        let keeps = match context.argument(0) as i32 {
+            libc::PR_SET_KEEPCAPS => value == 1,
+            _ => value & KEEP_CAPS != 0,
+        };
+        let identity = self.credentials(context.call.pid);
+        if identity.keeps_powers != keeps {
+            context.still_waits()?;
+            self.identify(context.call.pid, &Credentials { keeps_powers: keeps, ..identity })?;
+        }
+        Ok(Answer::Continue)
     }
 
     fn get_groups(&self, context: &Context<'_>) -> Outcome {
@@ -348,7 +411,7 @@ impl Server {
 
     fn set_groups(&self, context: &Context<'_>) -> Outcome {
         let mut identity = self.credentials(context.call.pid);
-        let free = self.is_free(&identity, Kind::Group);
+        let free = self.is_free(context.call.pid, &identity, Kind::Group);
         let count = context.argument(0) as usize;
         if free && count > MOST_GROUPS {
             return Err(Errno(libc::EINVAL));
@@ -365,6 +428,7 @@ impl Server {
             return Err(Errno(libc::EINVAL));
         }
         identity.set_groups(groups, free)?;
+        context.still_waits()?;
         self.identify(context.call.pid, &identity)?;
         DONE
     }
@@ -379,7 +443,8 @@ impl Server {
         }
         let Some(place) = self.view.place(context.call, named) else { return Ok(Answer::Continue) };
         let Ok(stat) = RawStat::read(place.path(), place.flags) else { return Ok(Answer::Continue) };
-        let Some((uid, gid)) = self.shown_owner(context, &place, stat.device(), stat.inode()) else {
+        let Some((uid, gid)) = self.shown_owner(context, &place, stat.device(), stat.inode(), stat.uid())
+        else {
             return Ok(Answer::Continue);
         };
         let buffer = if is_at { 2 } else { 1 };
@@ -396,9 +461,10 @@ impl Server {
             return Ok(Answer::Continue);
         };
         let flags = place.flags | (context.argument(2) as i32 & kept);
-        let mask = context.argument(3) as u32 | libc::STATX_INO;
+        let mask = context.argument(3) as u32 | libc::STATX_INO | libc::STATX_UID;
         let Ok(stat) = RawStatx::read(place.path(), flags, mask) else { return Ok(Answer::Continue) };
-        let Some((uid, gid)) = self.shown_owner(context, &place, stat.device(), stat.inode()) else {
+        let Some((uid, gid)) = self.shown_owner(context, &place, stat.device(), stat.inode(), stat.uid())
+        else {
             return Ok(Answer::Continue);
         };
         context.write(context.argument(4), stat.with_owner(uid, gid).bytes())?;
@@ -412,6 +478,7 @@ impl Server {
         place: &Place,
         device: u64,
         inode: u64,
+        kernels: u32,
     ) -> Option<(u32, u32)> {
         if device == self.view.device() {
             return self.table.owner(inode);
@@ -419,6 +486,8 @@ impl Server {
         match self.system(device, place) {
             Owned::Kernel => None,
             Owned::Process => self.process_owner(place),
+            // Somebody else's on the host: nobody here owns it.
+            Owned::Record if kernels != OURS => None,
             Owned::Record => {
                 let owner = self.recorded(place, device, inode);
                 owner
@@ -445,7 +514,13 @@ impl Server {
         };
         match length {
             Ok(length) => files::Record::read(&value[..length]).map(|record| record.owner),
-            Err(_) => locked(&self.elsewhere).get(&(device, inode)).copied(),
+            Err(_) => {
+                let known = locked(&self.elsewhere);
+                if known.is_empty() {
+                    return None;
+                }
+                known.get(&(device, inode, birth(place.path(), place.flags))).copied()
+            }
         }
     }
 
@@ -478,7 +553,11 @@ impl Server {
         // The kernel knows best what is wrong with a name.
         let Ok(file) = place.open() else { return Ok(Answer::Continue) };
         let stat = rustix::fs::fstat(&file)?;
+        context.still_waits()?;
         let inside = stat.st_dev == self.view.device();
+        if !inside && stat.st_uid != OURS {
+            return Err(Errno(libc::EPERM));
+        }
         let identity = self.credentials(context.call.pid);
         let recorded = match inside {
             true => self.table.owner(stat.st_ino),
@@ -524,7 +603,15 @@ impl Server {
             Ok(()) => {}
             Err(Raw::ROFS) => return Err(Raw::ROFS.into()),
             // Links and special files take none, and some file systems take none at all.
-            Err(_) => drop(locked(&self.elsewhere).insert(object, record.owner)),
+            Err(Raw::PERM | Raw::OPNOTSUPP | Raw::ACCESS) => {
+                let link = std::ffi::CString::new(magic_link(file)).map_err(|_| Errno(libc::EINVAL))?;
+                let mut known = locked(&self.elsewhere);
+                if known.len() >= MOST_ELSEWHERE {
+                    return Err(Errno(libc::ENOSPC));
+                }
+                known.insert((object.0, object.1, birth(&link, 0)), record.owner);
+            }
+            Err(errno) => return Err(errno.into()),
         }
         Ok(())
     }
@@ -538,6 +625,7 @@ impl Server {
         }
         let Some((parent, name)) = self.view.parent(context.call, named) else { return Ok(Answer::Continue) };
         let Ok(directory) = parent.open() else { return Ok(Answer::Continue) };
+        context.still_waits()?;
         if rustix::fs::fstat(&directory)?.st_dev != self.view.device() {
             return Ok(Answer::Continue);
         }
@@ -587,6 +675,7 @@ impl Server {
         context.check_descriptor(named)?;
         let Some(place) = self.view.place(context.call, named) else { return Ok(Answer::Continue) };
         let Ok(file) = place.open() else { return Ok(Answer::Continue) };
+        context.still_waits()?;
         if rustix::fs::fstat(&file)?.st_dev != self.view.device() {
             return Ok(Answer::Continue);
         }
@@ -627,32 +716,66 @@ impl Server {
 /// Processes.
 impl Server {
     /// Takes on what a setuid program gives, before the kernel runs it as root's root.
+    ///
+    /// It may still fail, for want of memory or of room for its arguments. The next call shows that, by what
+    /// the process runs then, and gives it back who it was.
     fn execute(&self, context: &Context<'_>, named: Named) -> Outcome {
         let pid = context.call.pid;
-        let mut identity = self.credentials(pid);
-        let before = (identity.user, identity.group);
-        let (user, group) = self.gives_to(context, named).unwrap_or_default();
-        identity.user.execute(user);
-        identity.group.execute(group);
-        if (identity.user, identity.group) != before {
+        let Some(place) = self.view.place(context.call, named) else { return Ok(Answer::Continue) };
+        let Ok(stat) = RawStat::read(place.path(), place.flags) else { return Ok(Answer::Continue) };
+        if stat.mode() & libc::S_IFMT != libc::S_IFREG || stat.mode() & 0o111 == 0 {
+            return Ok(Answer::Continue);
+        }
+        let before = self.credentials(pid);
+        let mut identity = before.clone();
+        let given = self.gives_to(context, &place, &stat);
+        let (user, group) = given.unwrap_or_default();
+        identity.execute(user, group);
+        if identity != before {
+            context.still_waits()?;
+            if given.is_some() {
+                let mut executing = locked(&self.executing);
+                executing.retain(|pid, _| Path::new(&pid.to_string()).exists());
+                executing.insert(pid, Executing { before, file: (stat.device(), stat.inode()) });
+                self.are_executing.store(executing.len(), Ordering::Relaxed);
+            }
             self.identify(pid, &identity)?;
         }
         Ok(Answer::Continue)
     }
 
+    /// What has become of an execve(2) that was let go on.
+    fn settle(&self, pid: i32) {
+        if self.are_executing.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let mut executing = locked(&self.executing);
+        let ended = executing.remove(&pid);
+        self.are_executing.store(executing.len(), Ordering::Relaxed);
+        drop(executing);
+        let Some(Executing { before, file }) = ended else { return };
+        let runs = std::ffi::CString::new(format!("{pid}/exe"))
+            .is_ok_and(|path| RawStat::read(&path, 0).is_ok_and(|exe| (exe.device(), exe.inode()) == file));
+        if !runs {
+            // One that has gone needs no identity.
+            let _ = self.identify(pid, &before);
+        }
+    }
+
     /// The ids that running a file gives.
-    fn gives_to(&self, context: &Context<'_>, named: Named) -> Option<(Option<u32>, Option<u32>)> {
-        let place = self.view.place(context.call, named)?;
-        let stat = RawStat::read(place.path(), place.flags).ok()?;
+    fn gives_to(
+        &self,
+        context: &Context<'_>,
+        place: &Place,
+        stat: &RawStat,
+    ) -> Option<(Option<u32>, Option<u32>)> {
         let mode = stat.mode();
         let sets_user = mode & libc::S_ISUID != 0;
         let sets_group = mode & (libc::S_ISGID | libc::S_IXGRP) == libc::S_ISGID | libc::S_IXGRP;
         if stat.device() != self.view.device()
             || !(sets_user || sets_group)
-            || mode & libc::S_IFMT != libc::S_IFREG
-            || mode & 0o111 == 0
             || status_field(context.call.pid, "NoNewPrivs:")? != "0"
-            || is_script(&place)
+            || is_script(place)
         {
             return None;
         }
@@ -673,6 +796,14 @@ impl Server {
             });
         let Some(socket) = socket else { return Ok(Answer::Continue) };
         let Ok(peer) = crate::sys::socket::peer_pid(socket.as_fd()) else { return Ok(Answer::Continue) };
+        // Whoever is not in the container has no identity here.
+        let namespace = |pid: i32| {
+            let path = std::ffi::CString::new(format!("{pid}/ns/pid")).ok()?;
+            RawStat::read(&path, 0).ok().map(|stat| stat.inode())
+        };
+        if namespace(peer).is_none() || namespace(peer) != namespace(pid) {
+            return Ok(Answer::Continue);
+        }
         let (user, group) = self.table.ids_of(Table::key_of(peer).0);
         // As the innermost namespace numbers it.
         let number = status_field(peer, "NSpid:")
@@ -688,6 +819,11 @@ impl Server {
         context.write(context.argument(4), &(length as u32).to_ne_bytes())?;
         DONE
     }
+}
+
+/// When an object was made; 0 where that is not known.
+fn birth(path: &std::ffi::CStr, flags: i32) -> u64 {
+    RawStatx::read(path, flags, libc::STATX_BTIME).map_or(0, |stat| stat.birth())
 }
 
 /// A line of /proc/PID/status (proc_pid_status(5)).
@@ -708,12 +844,12 @@ fn is_script(place: &Place) -> bool {
 fn owned_by(file: &OwnedFd, device: u64) -> Owned {
     const PROC: u64 = 0x9fa0;
     const TMPFS: u64 = 0x0102_1994;
-    // sysfs, cgroup, cgroup2, devpts, mqueue, pipes, sockets, nsfs, anonymous inodes, pidfs, bpf
+    // sysfs, cgroup, cgroup2, FUSE (mounted images), mqueue, pipes, sockets, nsfs, anonymous inodes, pidfs, bpf
     const KERNELS: [u64; 11] = [
         0x6265_6572,
         0x0027_e0eb,
         0x6367_7270,
-        0x1cd1,
+        0x6573_5546,
         0x1980_0202,
         0x5049_5045,
         0x534f_434b,
@@ -743,6 +879,8 @@ pub struct Service {
     /// asked first.
     polls: bool,
     workers: Mutex<Vec<Arc<Worker>>>,
+    /// Workers beyond the first of each listener, who go when they are not needed any more.
+    are_more: AtomicUsize,
     /// The watch sleeps until the next call.
     is_idle: AtomicBool,
     watch: OnceLock<Thread>,
@@ -768,6 +906,7 @@ impl Service {
             server,
             polls: crate::runtime::plan::kernel_version(&release) < (6, 11),
             workers: Mutex::default(),
+            are_more: AtomicUsize::new(0),
             is_idle: AtomicBool::new(false),
             watch: OnceLock::new(),
         })
@@ -792,7 +931,11 @@ impl Service {
 
     fn hire(self: &Arc<Service>, listener: Arc<OwnedFd>) -> io::Result<()> {
         let worker = Arc::new(Worker { listener, steps: AtomicU64::new(0) });
-        locked(&self.workers).push(worker.clone());
+        {
+            let mut workers = locked(&self.workers);
+            workers.push(worker.clone());
+            self.are_more.store(count_more(&workers), Ordering::Relaxed);
+        }
         let own = self.clone();
         let hired = thread("users", {
             let worker = worker.clone();
@@ -808,7 +951,25 @@ impl Service {
     }
 
     fn dismiss(&self, worker: &Arc<Worker>) {
-        locked(&self.workers).retain(|other| !Arc::ptr_eq(other, worker));
+        let mut workers = locked(&self.workers);
+        workers.retain(|other| !Arc::ptr_eq(other, worker));
+        self.are_more.store(count_more(&workers), Ordering::Relaxed);
+    }
+
+    /// Whether somebody else waits for calls of the same listener; then this one is not a worker any more.
+    fn is_superfluous(&self, worker: &Worker) -> bool {
+        let mut workers = locked(&self.workers);
+        let waits = |other: &&Arc<Worker>| {
+            !std::ptr::eq(Arc::as_ptr(other), worker)
+                && Arc::ptr_eq(&other.listener, &worker.listener)
+                && !Worker::is_busy(other.steps.load(Ordering::SeqCst))
+        };
+        let is_superfluous = workers.iter().any(|other| waits(&other));
+        if is_superfluous {
+            workers.retain(|other| !std::ptr::eq(Arc::as_ptr(other), worker));
+            self.are_more.store(count_more(&workers), Ordering::Relaxed);
+        }
+        is_superfluous
     }
 
     fn work(&self, worker: &Worker) {
@@ -825,6 +986,9 @@ impl Service {
             // Whoever was killed needs none.
             let _ = notify::answer(listener, call.id, answer);
             worker.steps.fetch_add(1, Ordering::SeqCst);
+            if self.are_more.load(Ordering::Relaxed) > 0 && self.is_superfluous(worker) {
+                return;
+            }
         }
     }
 
@@ -878,6 +1042,12 @@ impl Service {
             }
         }
     }
+}
+
+fn count_more(workers: &[Arc<Worker>]) -> usize {
+    let is_first =
+        |at: usize| !workers[..at].iter().any(|other| Arc::ptr_eq(&other.listener, &workers[at].listener));
+    workers.len() - (0..workers.len()).filter(|at| is_first(*at)).count()
 }
 
 const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };

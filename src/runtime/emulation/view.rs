@@ -160,6 +160,10 @@ fn of_caller(pid: i32, path: &[u8], flags: i32) -> Option<Vec<u8>> {
     ];
     links.iter().find_map(|(link, own)| {
         let rest = path.strip_prefix(*link)?;
+        // From here `..` leads out of the container: this is the host's /proc.
+        if rest.split(|byte| *byte == b'/').any(|name| name == b"..") {
+            return None;
+        }
         // The last three are links themselves, which may be what is meant.
         let is_led_on = link.ends_with(b"/") || (rest.is_empty() && flags == 0);
         is_led_on.then(|| [start(pid, own), rest.to_vec()].concat())
@@ -188,13 +192,22 @@ fn by_descriptor(pid: i32, descriptor: i32, path: &[u8], flags: i32) -> Option<P
     Some(Place::new(from, flags, None))
 }
 
-/// For a process with a root or mounts of its own. From a directory below the root only paths without
-/// links are followed: the root they would start again from is not this process's.
+/// For a process with a root or mounts of its own. A path from a directory starts at the root where that
+/// shows the directory; else only paths without links are followed, as the root they would start again
+/// from is not this process's.
 fn elsewhere(pid: i32, directory: i32, path: Vec<u8>, flags: i32) -> Option<Place> {
+    let base = match directory {
+        libc::AT_FDCWD => start(pid, "cwd"),
+        _ => start(pid, &format!("fd/{directory}")),
+    };
     let (from, path, how) = match path.strip_prefix(b"/") {
         Some(rest) => (start(pid, "root"), rest.to_vec(), ResolveFlags::IN_ROOT),
-        None if directory == libc::AT_FDCWD => (start(pid, "cwd"), path, ResolveFlags::NO_SYMLINKS),
-        None => (start(pid, &format!("fd/{directory}")), path, ResolveFlags::NO_SYMLINKS),
+        None => match below_root(pid, &base) {
+            Some(above) if !path.is_empty() => {
+                (start(pid, "root"), [&above[..], b"/", &path].concat(), ResolveFlags::IN_ROOT)
+            }
+            _ => (base, path, ResolveFlags::NO_SYMLINKS),
+        },
     };
     let from = rustix::fs::openat(CWD, from, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
     if path.is_empty() {
@@ -203,6 +216,19 @@ fn elsewhere(pid: i32, directory: i32, path: Vec<u8>, flags: i32) -> Option<Plac
     let link = if flags & libc::AT_SYMLINK_NOFOLLOW == 0 { OFlags::empty() } else { OFlags::NOFOLLOW };
     let file = openat2(&from, path, OFlags::PATH | OFlags::CLOEXEC | link, Mode::empty(), how).ok()?;
     Some(Place::new(magic_link(&file), 0, Some(file)))
+}
+
+/// The path of a directory from the root of a process, without slashes at its ends.
+fn below_root(pid: i32, directory: &[u8]) -> Option<Vec<u8>> {
+    let target =
+        |link: &[u8]| rustix::fs::readlinkat(CWD, link, Vec::new()).ok().map(|path| path.into_bytes());
+    let root = target(&start(pid, "root"))?;
+    let path = target(directory)?;
+    let below = if root == b"/" { &path[..] } else { path.strip_prefix(&root[..])? };
+    match below {
+        b"" => Some(Vec::new()),
+        below => below.strip_prefix(b"/").map(<[u8]>::to_vec),
+    }
 }
 
 /// A path of the caller's, without its NUL. `None` where there is none that the kernel would take.
