@@ -1,7 +1,6 @@
 //! Emulated users: a container of a single id has other users all the same. As both users of the runner; what
 //! can be compared with the kernel's own users is, where there are some.
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
