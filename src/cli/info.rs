@@ -82,10 +82,8 @@ fn warnings(facts: &Facts) -> Vec<String> {
     }
     if let Some(note) = &facts.single_id_note {
         warnings.push(match emulation(facts) {
-            Ok(()) => format!("containers have a single user id, and emulated users: {note}"),
-            Err(reason) => {
-                format!("containers have a single user id and no emulated users ({reason}): {note}")
-            }
+            Ok(()) => format!("{note}; their other users are emulated"),
+            Err(reason) => format!("{note}, and no emulated users: {reason}"),
         });
     }
     if !facts.seccomp {
