@@ -20,20 +20,25 @@ fn owners_that_cannot_be_told_apart_are_root() {
     let c = Coracle::new();
     let image = ImageBuilder::busybox().layer([Entry::file("theirs", "x").owner(1234, 1234).mode(0o640)]);
     c.load(&image.docker_archive(&["busybox:latest"]));
-    for mode in ["hybrid", "full", "unpacked"] {
+    for (mode, users) in [("hybrid", "host"), ("full", "single"), ("unpacked", "host")] {
         let option = format!("overlay={mode}");
-        let output =
-            c.sh(&["--storage-opt", &option], "stat -c '%u:%g %a' /theirs; echo y >> /theirs && cat /theirs");
+        let output = c.sh(
+            &["--storage-opt", &option, "--userns", users],
+            "stat -c '%u:%g %a' /theirs; echo y >> /theirs && cat /theirs",
+        );
         assert_eq!(output.lines(), ["0:0 640", "xy"], "{mode}");
     }
 }
 
 #[test]
-fn another_user_is_refused_with_the_reason() {
+fn another_user_is_refused_with_the_reason_where_none_is_emulated() {
     need!(single id);
     let c = Coracle::busybox();
-    let output = c.fails(125, ["run", "--rm", "-u", "1000", "busybox", "true"]);
-    assert!(output.err().contains("subuid"), "{output}");
+    for flags in [["--userns", "single"], ["--storage-opt", "overlay=hybrid"]] {
+        let run = ["run", "--rm", "-u", "1000"].into_iter().chain(flags);
+        let output = c.fails(125, run.chain(["busybox", "true"]));
+        assert!(output.err().contains("subuid"), "{output}");
+    }
     c.ok(["run", "--rm", "-u", "root", "busybox", "true"]);
     c.ok(["run", "--rm", "-u", "0:0", "busybox", "true"]);
 }

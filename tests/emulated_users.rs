@@ -442,20 +442,54 @@ fn a_container_that_loses_its_emulator_ends_with_the_reason() {
     let c = emulated();
     c.ok(["run", "-d", "--name", "box", "busybox", "sleep", "600"]);
     let pid: i32 = c.inspect("box", "{{.State.Pid}}").parse().expect("a pid");
-    let of_supervisor =
-        |pid: &i32| parent(*pid) == parent(c.inspect("box", "{{.State.Pid}}").parse().unwrap());
-    let is_emulator = |pid: &i32| {
-        std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(b"coracle-users"))
-    };
-    let emulators: Vec<i32> =
-        c.processes().into_iter().chain(children(parent(pid))).filter(is_emulator).collect();
-    let emulator = emulators.into_iter().find(|pid| of_supervisor(pid)).expect("an emulator");
-    kill(emulator);
+    kill(emulator_of(pid));
     c.wait_for_state("box", "exited");
     let state = c.inspect("box", "{{.State.ExitCode}} {{.State.Error}}");
     assert_eq!(state, "137 the process that emulates the container's users has ended");
     c.ok(["start", "box"]);
     assert_eq!(c.ok(["exec", "-u", "33", "box", "id", "-u"]).line(), "33");
+}
+
+#[test]
+fn a_policy_restarts_what_has_lost_its_emulator() {
+    let c = emulated();
+    c.ok(["run", "-d", "--name", "box", "--restart", "always", "-u", "33", "busybox", "sleep", "600"]);
+    let first: i32 = c.inspect("box", "{{.State.Pid}}").parse().expect("a pid");
+    kill(emulator_of(first));
+    crate::harness::eventually("a second run", || {
+        c.inspect("box", "{{.RestartCount}} {{.State.Status}}") == "1 running"
+    });
+    assert_eq!(c.ok(["exec", "box", "id", "-u"]).line(), "33");
+}
+
+/// Within a container that has emulated users coracle finds an emulator that it can ask.
+#[test]
+fn a_container_inside_has_other_users_too() {
+    let c = emulated();
+    let binary = format!("{}:/coracle:ro", crate::harness::binary().display());
+    let archive = c.file("busybox.tar", crate::harness::busybox());
+    let archive = format!("{}:/busybox.tar:ro", archive.display());
+    let flags = [
+        "--privileged",
+        "--device",
+        "/dev/fuse",
+        "-v",
+        &binary,
+        "-v",
+        &archive,
+        "-e",
+        "XDG_RUNTIME_DIR=/tmp",
+    ];
+    let script = "/coracle import /busybox.tar inner > /dev/null && \
+                  /coracle run --rm -u 33:34 inner sh -c 'id -u; id -g'; id -u";
+    assert_eq!(c.sh(&flags, script).lines(), ["33", "34", "0"]);
+}
+
+fn emulator_of(first: i32) -> i32 {
+    let is_emulator = |pid: &i32| {
+        std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(b"coracle-users"))
+    };
+    children(parent(first)).into_iter().find(is_emulator).expect("an emulator")
 }
 
 fn children(pid: i32) -> Vec<i32> {

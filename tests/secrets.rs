@@ -71,9 +71,10 @@ fn a_secret_has_the_place_and_mode_that_were_asked_for() {
         );
         assert_eq!(seen.lines(), ["400 1000 1001", VALUE]);
     } else {
-        c.fails(125, ["run", "--rm", "--secret", "db,uid=1000", "busybox", "true"]).says(
-            "secret at /run/secrets/db: its owner 1000:0 is none of the container's ids (uids 0, gids 0)",
-        );
+        c.fails(125, ["run", "--rm", "--userns", "single", "--secret", "db,uid=1000", "busybox", "true"])
+            .says(
+                "secret at /run/secrets/db: its owner 1000:0 is none of the container's ids (uids 0, gids 0)",
+            );
     }
 }
 

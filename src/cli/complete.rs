@@ -354,7 +354,7 @@ fn flag_value(store: &Store, path: &str, flag: &Arg, current: &str) -> Offer {
         }
         "storage-opt" => Offer::words(["overlay=auto", "overlay=full", "overlay=hybrid", "overlay=unpacked"]),
         "type" => Offer::words(["container", "image", "secret", "volume"]),
-        "userns" => Offer::words(["host", "keep-id"]),
+        "userns" => Offer::words(["auto", "emulated", "host", "keep-id", "nomap", "private", "single"]),
         "uts" => Offer::words(["host"]),
         "volume" if current.contains(':') => Offer::default(),
         "volume" => store.volumes().within("", ":").and(Offer::paths(Paths::Files)),

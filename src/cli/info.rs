@@ -81,12 +81,24 @@ fn warnings(facts: &Facts) -> Vec<String> {
         warnings.push("neither /dev/fuse nor overlayfs is there: no container can start".to_owned());
     }
     if let Some(note) = &facts.single_id_note {
-        warnings.push(format!("containers have a single user id: {note}"));
+        warnings.push(match emulation(facts) {
+            Ok(()) => format!("{note}; their other users are emulated"),
+            Err(reason) => format!("{note}, and no emulated users: {reason}"),
+        });
     }
     if !facts.seccomp {
         warnings.push("the kernel has no seccomp: containers run without a filter".to_owned());
     }
     warnings
+}
+
+/// Whether containers can have emulated users; why not.
+fn emulation(facts: &Facts) -> std::result::Result<(), &str> {
+    match &facts.hinders_emulation {
+        Some(reason) => Err(reason),
+        None if !facts.fuse => Err("/dev/fuse cannot be opened"),
+        None => Ok(()),
+    }
 }
 
 const PAUSE_NOTE: &str = "SIGSTOP to every process (no cgroup freezer)";

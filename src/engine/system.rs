@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::engine::Engine;
+use crate::runtime::HostFacts;
+use crate::runtime::plan::hinders_emulation;
 use crate::runtime::userns::IdRanges;
 
 /// What the machine is and offers.
@@ -24,6 +26,8 @@ pub struct Facts {
     pub gids: u64,
     /// Why there is only one id.
     pub single_id_note: Option<String>,
+    /// Why users cannot be emulated, if so.
+    pub hinders_emulation: Option<String>,
     /// `/dev/fuse` can be opened.
     pub fuse: bool,
     /// The kernel has overlayfs.
@@ -72,6 +76,7 @@ impl Engine {
             uids: count(&ranges.uids),
             gids: count(&ranges.gids),
             single_id_note: ranges.note,
+            hinders_emulation: HostFacts::gather().ok().and_then(|host| hinders_emulation(&host)),
             fuse: fs::OpenOptions::new().read(true).write(true).open("/dev/fuse").is_ok(),
             overlayfs: read("/proc/filesystems").is_some_and(|text| has_filesystem(&text, "overlay")),
             user_namespaces: user_namespaces(),

@@ -213,6 +213,25 @@ mod tests {
     }
 
     #[test]
+    fn a_full_table_takes_nobody_more() {
+        let table = Table::create().unwrap();
+        let crowd = |uid| Credentials::new(uid, 0, vec![uid; 65536]);
+        let full = (1..1000).find_map(|uid| table.add(&crowd(uid)).err()).unwrap();
+        assert_eq!(full.raw_os_error(), Some(libc::EAGAIN));
+        let last = Credentials::new(5, 5, Vec::new());
+        let key = table.add(&last).expect("a smaller one still fits");
+        assert!(key < KEYS);
+        assert_eq!(table.credentials(key), last);
+    }
+
+    #[test]
+    fn ids_that_do_not_fit_are_nobodys() {
+        let table = Table::create().unwrap();
+        table.set_owner(3, (u32::MAX - 1, ID_LIMIT));
+        assert_eq!(table.owner(3), Some((65534, 65534)));
+    }
+
+    #[test]
     fn owners_are_roots_until_said_otherwise() {
         let table = Table::create().unwrap();
         assert_eq!(table.owner(9), None);

@@ -209,7 +209,7 @@ fn id_failure(process: &Process, identity: &Identity, error: rustix::io::Errno) 
     };
     let hint = match &process.single_id_note {
         Some(note) => format!(
-            "{note}; other users need a line like \"NAME:100000:65536\" in /etc/subuid and /etc/subgid, and newuidmap"
+            "{note}; other users need --userns=emulated, or a line like \"NAME:100000:65536\" in /etc/subuid and /etc/subgid, and newuidmap"
         ),
         None => match &process.map_from {
             Some(flag) => format!(

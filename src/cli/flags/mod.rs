@@ -261,7 +261,7 @@ pub struct ContainerFlags {
     /// Username or UID (format: <name|uid>[:<group|gid>])
     #[arg(short = 'u', long, value_name = "string")]
     pub user: Option<String>,
-    /// User namespace to use (host|private|keep-id[:uid=,gid=,size=]|auto[:size=,uidmapping=,gidmapping=]|nomap|container:NAME)
+    /// User namespace to use (host|private|keep-id[:uid=,gid=,size=]|auto[:size=,uidmapping=,gidmapping=]|nomap|emulated[:owners=hidden]|single|container:NAME)
     #[arg(long, value_name = "string")]
     pub userns: Option<String>,
     /// UTS namespace to use

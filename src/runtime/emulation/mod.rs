@@ -21,7 +21,11 @@
 //!
 //! What is not emulated: permissions of files between the container's users (all of them are root to the
 //! kernel, with the container's capabilities), the lines of /proc/PID/status (its directory shows the
-//! owner), ids in control messages of sockets, and the stat family of 32-bit programs but for statx(2).
+//! owner), ids in control messages of sockets, the stat family of 32-bit programs but for statx(2), and what
+//! goes past system calls (io_uring, which the default profile refuses). Outside of the container's root
+//! (volumes, tmpfs) only chown writes an owner down; the rest belongs to whoever looks. A program inside
+//! can have no listener of its own (EBUSY); coracle inside asks the emulator that is there, which does not
+//! reach the files of containers within.
 
 mod calls;
 mod server;

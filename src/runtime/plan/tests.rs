@@ -81,6 +81,26 @@ fn words(text: &str) -> Vec<String> {
 }
 
 #[test]
+fn users_are_emulated_where_there_is_a_single_id_and_nothing_hinders() {
+    let able = HostFacts { kernel: (5, 5), ..single_id() };
+    let old = HostFacts { kernel: (5, 4), ..able.clone() };
+    let mut low = able.clone();
+    low.hard_limits[CARRIER as usize] = KEYS - 1;
+    let mut spec = ContainerSpec::default();
+    assert_eq!(emulates_users(&spec, &able), Some(Owners::Shown));
+    assert_eq!(emulates_users(&spec, &many_ids()), None, "there are real ones");
+    for host in [&old, &low] {
+        assert_eq!(emulates_users(&spec, host), None);
+    }
+    assert!(hinders_emulation(&old).is_some_and(|reason| reason.contains("Linux 5.5")));
+    assert!(hinders_emulation(&low).is_some_and(|reason| reason.contains("ulimit -H -x")));
+    spec.user_namespace = UserNamespaceMode::Single;
+    assert_eq!(emulates_users(&spec, &able), None);
+    spec.user_namespace = UserNamespaceMode::Emulated { hides_owners: true };
+    assert_eq!(emulates_users(&spec, &HostFacts { kernel: (6, 1), ..many_ids() }), Some(Owners::Hidden));
+}
+
+#[test]
 fn entrypoint_and_command_follow_docker() {
     // image's entrypoint and cmd, user's entrypoint and command, argv
     type Case<'a> =
