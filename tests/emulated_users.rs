@@ -133,6 +133,7 @@ fn calls_do_what_the_kernel_does() {
         "limits",
         "peer",
         "race",
+        "inside /tmp",
     ] {
         let run = |flags: &[&str]| c.sh(flags, &format!("/probe {calls} 2>&1")).lines().join("\n");
         let (real, emulated) = (run(&[]), run(&["--userns", "emulated"]));
@@ -395,6 +396,60 @@ fn limits_and_peers_do_not_show_it() {
     let listener = c.sh(&[], "/probe listener");
     assert!(listener.text().contains("= -1 EBUSY"), "{listener}");
     assert!(listener.text().contains("after: uid 0 0 0"), "{listener}");
+}
+
+#[test]
+fn who_connects_from_outside_is_who_the_kernel_says() {
+    need!("cc");
+    let c = emulated();
+    let directory = c.home().join("s");
+    std::fs::create_dir(&directory).expect("a directory");
+    let bind = format!("{}:/s", directory.display());
+    let id = c.detached(&["-v", &bind], "exec /probe serve /s/x");
+    let mut client = None;
+    crate::harness::command::eventually("a server", || {
+        client = std::os::unix::net::UnixStream::connect(directory.join("x")).ok();
+        client.is_some()
+    });
+    // The caller is the container's root; its pid is none of the container's.
+    c.wait_for_log(&id, "of the client 0:0 0 length 12");
+}
+
+#[test]
+fn files_of_the_host_stay_as_they_are() {
+    let c = emulated();
+    let theirs = c.file("theirs", "x");
+    let path = theirs.display();
+    let script =
+        format!("chown 5:5 /proc/self/../..{path} /proc/thread-self/../../..{path}; chown 5:5 /hosts/passwd");
+    let run = ["run", "--rm", "-v", "/etc:/hosts", "busybox", "sh", "-c", &script];
+    assert_ne!(c.output(run).status, 0);
+    let mut value = [0; 64];
+    let record = rustix::fs::getxattr(&theirs, "user.coracle.owner", &mut value[..]);
+    assert_eq!(record, Err(rustix::io::Errno::NODATA));
+    // What is nobody's here is not whoever looks's.
+    let shown = c.sh(&["-v", "/etc:/hosts", "-u", "33"], "stat -c %u /hosts/passwd");
+    assert_ne!(shown.line(), "33");
+    // An owner that could not be written down goes with the object.
+    let volume = c.sh(
+        &["-v", "vol:/v"],
+        "ln -s x /v/l && chown -h 5:5 /v/l && rm /v/l && touch /v/f && stat -c %u:%g /v/f",
+    );
+    assert_eq!(volume.line(), "0:0");
+}
+
+#[test]
+fn a_small_limit_of_files_is_no_hindrance() {
+    let c = emulated();
+    let script = format!(
+        "ulimit -f 40000; exec {} run --rm --userns emulated -u 33 busybox id -u",
+        crate::harness::binary().display()
+    );
+    let plain = c.command(["unused"]);
+    let mut shell = Command::new("bash");
+    shell.args(["-c", &script]).current_dir(c.home()).env_clear();
+    shell.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    assert_eq!(output(&mut shell, None, DEADLINE).success().line(), "33");
 }
 
 #[test]

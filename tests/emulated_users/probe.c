@@ -101,7 +101,36 @@ static void executed(void) {
     execl("/probe", "probe", "ids", "executed", NULL);
 }
 
+/* Capabilities that outlive a change of ids: with them the ids change once more. */
+static void kept(void) {
+    struct { unsigned version; int pid; } header = {0x20080522, 0};
+    struct { unsigned effective, permitted, inheritable; } data[2];
+    SAY(prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)); SAY(setresuid(33, 33, 33)); ids("kept");
+    if (syscall(SYS_capget, &header, data)) return;
+    data[0].effective = data[0].permitted; data[1].effective = data[1].permitted;
+    SAY(syscall(SYS_capset, &header, data));
+    SAY(setresgid(34, 34, 34)); SAY(setgroups(0, NULL)); SAY(setresuid(44, 44, 44)); ids("changed"); fflush(stdout);
+    data[0].effective &= ~0xc0u; data[0].permitted &= ~0xc0u;
+    SAY(syscall(SYS_capset, &header, data)); SAY(setresuid(1, 1, 1)); SAY(setresgid(1, 1, 1)); fflush(stdout);
+    execl("/probe", "probe", "ids", "executed", NULL);
+}
+static void gave_away(void) {
+    struct { unsigned version; int pid; } header = {0x20080522, 0};
+    struct { unsigned effective, permitted, inheritable; } data[2];
+    if (syscall(SYS_capget, &header, data)) return;
+    data[0].effective &= ~0xc0u; data[0].permitted &= ~0xc0u;
+    SAY(syscall(SYS_capset, &header, data)); SAY(setuid(1)); SAY(setgid(1)); SAY(setgroups(0, NULL)); ids("still root");
+}
+/* A setuid program that cannot be run gives nothing. */
+static void failed(void) {
+    static char longest[1 << 18]; memset(longest, 'x', sizeof longest - 1);
+    char *arguments[] = {"of-50", longest, NULL};
+    SAY(setresgid(34, 34, 34)); SAY(setresuid(33, 33, 44)); SAY(execv("/of-50", arguments)); ids("as before");
+    SAY(execv("/none", arguments)); ids("still");
+}
+
 static void rules(void) {
+    child("kept", kept); child("gave_away", gave_away); child("failed", failed);
     child("drop", drop); child("saved", saved); child("groups", groups); child("files", files);
     child("threads", threads); child("orphan", orphan); child("executed", executed);
 }
@@ -208,6 +237,7 @@ static void limits(void) {
     printf("%d %d\n", limit.rlim_cur == RLIM_INFINITY, limit.rlim_max == RLIM_INFINITY);
     SAY(setrlimit(RLIMIT_LOCKS, &ten)); ids("limited");
     SAY(syscall(SYS_prlimit64, 0, RLIMIT_LOCKS, &ten, &old)); ids("limited again");
+    SAY(syscall(SYS_prlimit64, 0, (1ul << 32) + RLIMIT_LOCKS, &ten, NULL)); ids("limited by a long number");
     SAY(getrlimit(RLIMIT_NOFILE, &limit));
 }
 
@@ -230,6 +260,24 @@ static void peer(void) {
     }
     int fd = accept(listener, NULL, NULL);
     say_peer("of the client", fd); fflush(stdout); close(done[1]); close(done[0]); wait(NULL); unlink("/tmp/peer");
+}
+
+/* Says who has connected, from outside of the container. */
+static void serve(const char *path) {
+    struct sockaddr_un name = {AF_UNIX};
+    strncpy(name.sun_path, path, sizeof name.sun_path - 1);
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (bind(listener, (void *)&name, sizeof name) || listen(listener, 1)) return;
+    say_peer("of the client", accept(listener, NULL, NULL));
+}
+
+/* In a root of one's own, by paths from there. */
+static void inside(const char *directory) {
+    struct stat s;
+    SAY(chroot(directory)); SAY(chdir("/")); SAY(mkdir("sub", 0755)); SAY(symlink("/sub", "link")); SAY(chdir("sub"));
+    close(open("f", O_CREAT | O_WRONLY, 0600)); SAY(symlink("f", "l"));
+    SAY(chown("l", 3, 4)); OWNER("f"); SAY(chown("/link/f", 5, 6)); OWNER("f"); SAY(chown("../link/l", 7, 8)); OWNER("/link/l");
+    OWNER("../sub/f"); SAY(chown("../../../sub/f", 9, 9)); OWNER("f");
 }
 
 /* One thread changes a path while others ask with it. */
@@ -297,6 +345,8 @@ int main(int argc, char **argv) {
     else if (!strcmp(what, "bad")) bad();
     else if (!strcmp(what, "limits")) limits();
     else if (!strcmp(what, "peer")) peer();
+    else if (!strcmp(what, "serve")) serve(argv[2]);
+    else if (!strcmp(what, "inside")) inside(argv[2]);
     else if (!strcmp(what, "race")) race();
     else if (!strcmp(what, "many")) many(atoi(argv[2]));
     else if (!strcmp(what, "attributes")) attributes(argv[2]);
