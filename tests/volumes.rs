@@ -135,7 +135,11 @@ fn an_empty_volume_is_filled_for_a_user_of_one_id_too() {
     let c = with_content();
     assert_eq!(
         c.sh(&["-v", "db:/data"], "cat /data/b; stat -c '%u:%g %a' /data/a").lines(),
-        ["from the image0:0 640"]
+        ["from the image33:34 640"]
+    );
+    assert_eq!(
+        c.sh(&["--userns", "single", "-v", "db2:/data"], "stat -c '%u:%g %a' /data/a").lines(),
+        ["0:0 640"]
     );
 }
 
