@@ -29,6 +29,7 @@
 
 mod calls;
 mod server;
+mod service;
 mod view;
 
 use std::io;
@@ -43,7 +44,8 @@ pub use calls::{Owners, program};
 use super::capability;
 use crate::identity::{Credentials, Table};
 use crate::sys;
-use server::{Server, Service};
+use server::Server;
+use service::Service;
 
 /// Name (`argv[0]`) under which main dispatches here.
 pub const STAGE: &str = "coracle-users";
