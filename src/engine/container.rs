@@ -7,30 +7,24 @@
 mod creation;
 mod ending;
 
-use std::cell::Cell;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::container::health::{HealthAction, HealthCheck, HealthStatus};
-use crate::container::spec::{AttachStreams, LogSpec, MountKind, MountSpec, RestartPolicy};
+use crate::container::health::HealthStatus;
+use crate::container::spec::{AttachStreams, MountSpec, RestartPolicy};
 use crate::container::store::{Change, StoreError};
-use crate::container::{
-    ContainerId, ContainerName, ContainerRecord, ContainerSpec, Exit, State, names, record,
-};
+use crate::container::{ContainerId, ContainerName, Exit, State};
 use crate::engine::events;
-use crate::engine::image::image_error;
 use crate::engine::{Engine, Error, Kind, Result};
-use crate::image::ImageConfig;
 use crate::image::store::{InUse, User};
 use crate::logs;
-use crate::runtime::{self, PlanError};
+use crate::runtime::PlanError;
 use crate::supervisor::attach::{self, Ended, Front};
 use crate::supervisor::client::{self, Client, ClientError};
 use crate::supervisor::protocol::{Failure, FailureKind, Reply, Request};
 use crate::supervisor::{Paper, removal};
-use crate::sys::signal;
 use ending::wait_for_exit;
 
 pub use crate::container::spec::ExecSpec;

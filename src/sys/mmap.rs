@@ -41,6 +41,18 @@ impl Map {
     }
 }
 
+impl Map {
+    /// Lets go of the pages that were read so far; they are read again when needed (madvise(2)).
+    pub fn forget(&self) {
+        if self.len > 0 {
+            // SAFETY: a read-only map of a file has nothing to lose, and its content is the file's afterwards.
+            let _ = unsafe {
+                rustix::mm::madvise(self.start.as_ptr().cast(), self.len, rustix::mm::Advice::LinuxDontNeed)
+            };
+        }
+    }
+}
+
 impl Deref for Map {
     type Target = [u8];
     fn deref(&self) -> &[u8] {

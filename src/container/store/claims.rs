@@ -1,6 +1,14 @@
 //! Claims of names.
 
-use super::*;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use super::super::{ContainerId, ContainerName, ContainerRecord, names};
+use super::files::*;
+use super::{CHANGE, ContainerStore, StoreError, io_error};
+use crate::sys::lock::{self, Byte, OfdLock};
 
 impl ContainerStore {
     pub(super) fn claim_name(&self, record: &ContainerRecord) -> Result<ContainerName, StoreError> {

@@ -1,6 +1,18 @@
 //! The files of one container's directory.
 
-use super::*;
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use rustix::fs::{FallocateFlags, Mode, OFlags, openat};
+
+use super::super::health::{self, Health};
+use super::super::{ContainerId, ContainerRecord, Exit, State, StateFile, record, state};
+use super::{HEALTH, PAUSED, RESERVED, RESERVED_SIZE, SECRETS, StoreError, io_error, is_alive};
+use crate::sys::file::{self, Durability};
+use crate::sys::lock;
 
 pub(super) fn state_in(directory: BorrowedFd<'_>, path: &Path) -> io::Result<(State, StateFile)> {
     let read = || match read_at(directory, "state.json")? {

@@ -43,13 +43,11 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{FallocateFlags, Mode, OFlags, openat};
-
-use super::health::{self, Health, HealthStatus};
+use super::health::{Health, HealthStatus};
 use super::spec::{MountSpec, RestartPolicy};
-use super::{ContainerId, ContainerName, ContainerRecord, Exit, State, StateFile, names, record, state};
+use super::{ContainerId, ContainerName, ContainerRecord, Exit, State, StateFile};
 use crate::config::Config;
-use crate::sys::file::{self, Durability};
+use crate::sys::file::Durability;
 use crate::sys::lock::{self, Byte, OfdLock};
 use crate::sys::tree::{Removal, remove_tree};
 use files::*;

@@ -1,3 +1,4 @@
+use super::super::{names, record, state};
 use super::*;
 use crate::container::ContainerSpec;
 use crate::digest::Digest;

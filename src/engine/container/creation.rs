@@ -1,6 +1,19 @@
 //! `create`, and what it finds wrong with a wish.
 
-use super::*;
+use std::cell::Cell;
+use std::time::Duration;
+use std::{fs, io};
+
+use super::{BETWEEN_STATES, LOOK_AGAIN, SHORTEST};
+use crate::container::health::{HealthAction, HealthCheck};
+use crate::container::spec::{LogSpec, MountKind};
+use crate::container::store::{ContainerView, StoreError};
+use crate::container::{ContainerId, ContainerRecord, ContainerSpec, names, record};
+use crate::engine::image::image_error;
+use crate::engine::{Engine, Error, Kind, Result, events};
+use crate::image::ImageConfig;
+use crate::supervisor::removal;
+use crate::{logs, runtime};
 
 impl Engine {
     /// Makes a container: claims id and name, pins the image (which must be here), writes the record.

@@ -1,6 +1,16 @@
 //! What makes a container stop or pause, and waiting for that.
 
-use super::*;
+use std::time::{Duration, Instant};
+
+use super::{
+    AFTER_KILL, BETWEEN_LOOKS, BETWEEN_STATES, Condition, LOOK_AGAIN, YOUNG, check_runs, not_found,
+    not_running,
+};
+use crate::container::{ContainerId, ContainerRecord, Exit, State};
+use crate::engine::{Engine, Error, Kind, Result};
+use crate::supervisor::client::{Client, ClientError};
+use crate::supervisor::protocol::{FailureKind, Reply, Request};
+use crate::sys::signal;
 
 impl Engine {
     /// Stop signal, then KILL after `timeout` seconds (negative: never; `None`: the container's own).

@@ -8,15 +8,16 @@
 //! | extents | 24 each | data of sparse files: offset in the file, offset in the tar, length |
 //! | links | 8 each | (primary, name) of every hard-linked file with several names, sorted |
 //! | strings | | names, link targets, xattrs |
-//! | checksum | 4 | CRC-32 of all before it |
+//! | checksum | 8 | XXH3 (64 bits) of all before it |
 //!
 //! The header's counts must add up to exactly the file's length, so that a truncated file is noticed
 //! without reading it; a flipped bit is found by the checksum, as the file is opened (100,000 entries:
-//! about a millisecond). Numbers inside of the entries are believed by nobody: the readers check each.
+//! a millisecond). Numbers inside of the entries are believed by nobody: the readers check each.
 
+use std::hash::Hasher as _;
 use std::io::{self, Write};
 
-use flate2::Crc;
+use twox_hash::XxHash3_64;
 
 use super::{Extent, Mtime};
 use crate::digest::Digest;
@@ -31,7 +32,7 @@ pub(super) const LAYER_LEN: usize = 40;
 pub(super) const ENTRY_LEN: usize = 80;
 pub(super) const EXTENT_LEN: usize = 24;
 pub(super) const LINK_LEN: usize = 8;
-pub(super) const CHECKSUM_LEN: usize = 4;
+pub(super) const CHECKSUM_LEN: usize = 8;
 
 /// Header flag: some entry has xattrs.
 pub(super) const HAS_XATTRS: u32 = 1;
@@ -264,23 +265,21 @@ impl Layout {
 
 /// Whether the checksum is that of the bytes before it.
 pub(super) fn is_sound(bytes: &[u8]) -> bool {
-    bytes.split_last_chunk::<CHECKSUM_LEN>().is_some_and(|(content, written)| {
-        let mut checksum = Crc::new();
-        checksum.update(content);
-        checksum.sum() == u32::from_le_bytes(*written)
-    })
+    bytes
+        .split_last_chunk::<CHECKSUM_LEN>()
+        .is_some_and(|(content, written)| XxHash3_64::oneshot(content) == u64::from_le_bytes(*written))
 }
 
 /// Passes bytes on and sums them up.
 struct Summing<W> {
     out: W,
-    checksum: Crc,
+    checksum: XxHash3_64,
 }
 
 impl<W: Write> Write for Summing<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.out.write(bytes)?;
-        self.checksum.update(&bytes[..written]);
+        self.checksum.write(&bytes[..written]);
         Ok(written)
     }
 
@@ -311,9 +310,9 @@ impl Draft {
 
     /// The finished bytes.
     pub fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
-        let mut summing = Summing { out, checksum: Crc::new() };
+        let mut summing = Summing { out, checksum: XxHash3_64::default() };
         self.write_content(&mut summing)?;
-        let checksum = summing.checksum.sum();
+        let checksum = summing.checksum.finish();
         summing.out.write_all(&checksum.to_le_bytes())
     }
 

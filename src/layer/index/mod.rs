@@ -105,6 +105,8 @@ impl Index {
             .map_err(|source| IndexError::Open { path: path.to_owned(), source })?;
         let invalid = |why| IndexError::Invalid { path: path.to_owned(), why };
         let sound = format::is_sound(&map);
+        // What is looked at later is mapped again; the rest would count as this process's memory.
+        map.forget();
         let index = Index::new(Bytes::Mapped(map)).map_err(invalid)?;
         if sound { Ok(index) } else { Err(invalid("its checksum is another one")) }
     }

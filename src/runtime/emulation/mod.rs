@@ -19,8 +19,9 @@
 //! file system of the kernel's) the kernel gives it. Nothing depends on the arguments staying as they were
 //! read: no answer grants anything that the container's root does not have.
 //!
-//! What is not emulated: permissions of files between the container's users (all of them are root to the
-//! kernel, with the container's capabilities), the lines of /proc/PID/status (its directory shows the
+//! What is not emulated: permissions between the container's users, of files and of signals (all of them are
+//! root to the kernel, with the container's capabilities), what the dynamic linker keeps from a setuid program
+//! (AT_SECURE), the lines of /proc/PID/status (its directory shows the
 //! owner), ids in control messages of sockets, the stat family of 32-bit programs but for statx(2), and what
 //! goes past system calls (io_uring, which the default profile refuses). Outside of the container's root
 //! (volumes, tmpfs) only chown writes an owner down; the rest belongs to whoever looks. A program inside

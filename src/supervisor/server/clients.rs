@@ -1,6 +1,19 @@
 //! Clients: what they ask, and what they are told.
 
-use super::*;
+use std::io;
+use std::os::fd::AsFd;
+
+use rustix::event::epoll;
+
+use super::super::connection::{Attachment, Connection, Gone, HIGH, LOW};
+use super::super::protocol::{Failure, FailureKind, Reply, Request};
+use super::super::session::{Session, Wanted};
+use super::{CLIENTS, DEFAULT_WINDOW, MAIN, Machine, Server, Source, done};
+use crate::container::spec::{AttachStreams, ExecSpec};
+use crate::container::{ContainerId, Exit};
+use crate::events::exec_action;
+use crate::sys::socket;
+use crate::sys::terminal::WindowSize;
 
 impl<M: Machine> Server<M> {
     pub(super) fn accept(&mut self) {

@@ -1,6 +1,14 @@
 //! Output to the log and to the clients, input from them.
 
-use super::*;
+use std::io;
+
+use rustix::event::epoll;
+
+use super::super::connection::{Gone, LOW};
+use super::super::protocol::{Reply, STDIN_CREDIT, output_header};
+use super::super::session::Taken;
+use super::{MAIN, Machine, Server, Source};
+use crate::logs::Stream;
 
 impl<M: Machine> Server<M> {
     pub(super) fn pause(&mut self, number: usize) {
