@@ -392,6 +392,8 @@ fn limits_and_peers_do_not_show_it() {
     let peers = c.sh(&[], "/probe peer");
     assert!(peers.text().contains("of the client 33:34 1 length 12\n"), "{peers}");
     assert!(peers.text().contains("of the server 0:0 1 length 12\n"), "{peers}");
+    // Nobody can be asked who it was; root it was not.
+    assert_eq!(c.sh(&[], "/probe gone").line(), "of the client 65534:65534 0 length 12");
     // There is one listener, and it is the emulator's.
     let listener = c.sh(&[], "/probe listener");
     assert!(listener.text().contains("= -1 EBUSY"), "{listener}");

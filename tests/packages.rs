@@ -84,7 +84,8 @@ fn servers_are_installed_and_run_as_their_users() {
     select("create table numbers as select generate_series(1, 10000) x");
     assert_eq!(debian.ok("stat -c %U /run/postgresql/.s.PGSQL.5432.lock"), "postgres");
     assert_ne!(debian.exec("www-data", "psql -Atc 'select 1' postgres").status, 0, "nobody's peer");
-    debian.ok("kill -9 $(head -1 /var/lib/postgresql/*/main/postmaster.pid); sleep 1");
+    let killed = "pid=$(head -1 /var/lib/postgresql/*/main/postmaster.pid); kill -9 $pid";
+    debian.ok(&format!("{killed}; while kill -0 $pid 2>/dev/null; do sleep 0.1; done"));
     debian.ok("pg_ctlcluster $(ls /etc/postgresql) main start");
     assert_eq!(select("select count(*) from numbers"), "10000");
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::system::total_memory;
 use crate::container::ContainerId;
 use crate::engine::{Engine, Result};
+use crate::sys::process;
 
 /// What a container uses at one moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -97,8 +98,7 @@ impl Process {
 }
 
 fn parse_stat(stat: &str, ticks_per_second: u64) -> Option<Process> {
-    // The name before may hold anything.
-    let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
+    let fields = process::stat_fields(stat)?;
     let number = |field: usize| fields.get(field - 3).and_then(|text| text.parse::<u64>().ok());
     // utime, stime, cutime, cstime
     let ticks: u64 = (14..=17).filter_map(number).sum();

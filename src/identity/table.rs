@@ -41,6 +41,9 @@ pub const ID_LIMIT: u32 = 1 << 31;
 /// Shown for those.
 const OVERFLOW: u32 = 65534;
 
+/// No key of the table: the hard limit, whatever it is.
+pub const ROOT: u64 = u64::MAX;
+
 /// Words before the groups.
 const HEAD: usize = 5;
 
@@ -130,9 +133,12 @@ impl Table {
         self.find(key).map_or_else(Default::default, |(start, _)| (self.ids(start + 1), self.ids(start + 3)))
     }
 
-    /// The key that a process carries, and the hard limit beside it. A process that has gone was root.
-    pub fn key_of(pid: i32) -> (u64, u64) {
-        notify::limit_of(pid, CARRIER).unwrap_or((u64::MAX, u64::MAX))
+    /// The key that a process carries.
+    ///
+    /// # Errors
+    /// ESRCH: there is no such process any more.
+    pub fn key_of(pid: i32) -> io::Result<u64> {
+        Ok(notify::limit_of(pid, CARRIER)?.0)
     }
 
     /// Makes a process carry a key. The hard limit stays.
@@ -141,6 +147,9 @@ impl Table {
     /// EINVAL: this user's hard limit of file locks is below the key.
     pub fn give(pid: i32, key: u64) -> io::Result<()> {
         let (_, hard) = notify::limit_of(pid, CARRIER)?;
+        if key != ROOT && key > hard {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
         notify::set_limit_of(pid, CARRIER, key.min(hard), hard)
     }
 
@@ -150,9 +159,9 @@ impl Table {
         notify::set_limit_of(0, CARRIER, hard, hard)
     }
 
-    /// User and group of the files that a process makes.
+    /// User and group of the files that a process makes; of one that was killed meanwhile they are root's.
     pub fn makes_files_as(&self, pid: i32) -> (u32, u32) {
-        let (user, group) = self.ids_of(Table::key_of(pid).0);
+        let (user, group) = self.ids_of(Table::key_of(pid).unwrap_or(ROOT));
         (user.files, group.files)
     }
 
@@ -254,7 +263,7 @@ mod tests {
         assert_eq!(table.makes_files_as(pid), (0, 0));
         Table::give(pid, key).unwrap();
         assert_eq!(table.makes_files_as(pid), (33, 34));
-        Table::give(pid, u64::MAX).unwrap();
+        Table::give(pid, ROOT).unwrap();
         assert_eq!(table.makes_files_as(pid), (0, 0));
         child.kill().unwrap();
         child.wait().unwrap();

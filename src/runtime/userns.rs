@@ -159,35 +159,53 @@ pub fn spawn_stage(
     inherited: &[BorrowedFd<'_>],
     join: Option<BorrowedFd<'_>>,
 ) -> Result<(), UsernsError> {
-    let start = |step| move |source: io::Error| UsernsError::Start { stage: stage.to_owned(), step, source };
-    let executable = std::fs::File::open("/proc/self/exe").map_err(start("opening the coracle binary"))?;
-    let null = std::fs::File::options()
-        .read(true)
-        .write(true)
-        .open("/dev/null")
-        .map_err(start("opening /dev/null"))?;
+    let start = |SpawnError { step, source }| UsernsError::Start { stage: stage.to_owned(), step, source };
+    let pending = with_stage(stage, paper, inherited, |spec| match join {
+        Some(fd) => spawn(&Spawn { join: Some((fd, libc::CLONE_NEWUSER)), ..*spec }).map_err(start),
+        None => spawn_mapped(&Spawn { new_namespaces: libc::CLONE_NEWUSER, ..*spec }),
+    })
+    .map_err(start)??;
+    pending.proceed().map(drop).map_err(|error| match error.step {
+        "entering the namespace" => UsernsError::Join { source: error.source },
+        _ => start(error),
+    })
+}
+
+/// The same in the namespaces that this process is in. Returns a pidfd of the child that runs the stage.
+pub fn spawn_stage_here(
+    stage: &str,
+    paper: BorrowedFd<'_>,
+    inherited: &[BorrowedFd<'_>],
+) -> Result<OwnedFd, SpawnError> {
+    let (_, pidfd) = with_stage(stage, paper, inherited, spawn)??.proceed()?;
+    Ok(pidfd)
+}
+
+/// Prepares what a stage is started with.
+fn with_stage<T>(
+    stage: &str,
+    paper: BorrowedFd<'_>,
+    inherited: &[BorrowedFd<'_>],
+    start: impl FnOnce(&Spawn<'_>) -> T,
+) -> Result<T, SpawnError> {
+    let failed = |step| move |source: io::Error| SpawnError { step, source };
+    let executable = std::fs::File::open("/proc/self/exe").map_err(failed("opening the coracle binary"))?;
+    let null = std::fs::File::options().read(true).write(true).open("/dev/null");
+    let null = null.map_err(failed("opening /dev/null"))?;
     let mut descriptors = vec![null.as_fd(), null.as_fd(), null.as_fd(), paper];
     descriptors.extend_from_slice(inherited);
-    let argv = [CString::new(stage).map_err(|e| start("naming the stage")(e.into()))?];
+    let argv = [CString::new(stage).map_err(|e| failed("naming the stage")(e.into()))?];
     let env = own_environment();
-    let spec = Spawn {
+    Ok(start(&Spawn {
         executable: executable.as_fd(),
         argv: &argv,
         env: &env,
         new_namespaces: 0,
-        join: join.map(|fd| (fd, libc::CLONE_NEWUSER)),
+        join: None,
         unshare: 0,
         descriptors: &descriptors,
         empowerment: Empowerment::None,
-    };
-    let pending = match join {
-        Some(_) => spawn(&spec).map_err(|e| start(e.step)(e.source))?,
-        None => spawn_mapped(&Spawn { new_namespaces: libc::CLONE_NEWUSER, ..spec })?,
-    };
-    pending.proceed().map(drop).map_err(|SpawnError { step, source }| match step {
-        "entering the namespace" => UsernsError::Join { source },
-        step => start(step)(source),
-    })
+    }))
 }
 
 /// Makes the process and the maps of its new namespace; falls back to the single id (of which
@@ -273,7 +291,7 @@ fn map_with_helpers(pid: i32, ranges: &IdRanges) -> Result<(), String> {
 }
 
 /// This process's environment, for a stage.
-pub fn own_environment() -> Vec<CString> {
+fn own_environment() -> Vec<CString> {
     let join = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         let mut line = name.into_vec();
         line.push(b'=');

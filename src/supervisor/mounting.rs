@@ -4,7 +4,6 @@
 //! gets the mount as a detached tree. The process ends when nobody has it mounted any more: after `unmount`,
 //! or with the mount namespace that it was for, or when it is told to (`places`).
 
-use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::os::fd::{AsFd, OwnedFd};
@@ -27,7 +26,7 @@ use crate::overlay::{self, Mode, Rootfs};
 use crate::runtime::plan::identity;
 use crate::runtime::{HostFacts, userns};
 use crate::sys::lock::OfdLock;
-use crate::sys::process::{self, Empowerment, Spawn, spawn};
+use crate::sys::process;
 use crate::sys::{mount, socket};
 
 /// Name (`argv[0]`) under which main dispatches here.
@@ -75,21 +74,7 @@ fn send_off(paper: &Paper) -> io::Result<UnixStream> {
     serde_json::to_writer(&file, paper)?;
     file.rewind()?;
     let (ours, theirs) = socket::pair()?;
-    let null = File::options().read(true).write(true).open("/dev/null")?;
-    let executable = File::open("/proc/self/exe")?;
-    let env = userns::own_environment();
-    let argv = [CString::new(STAGE).expect("no NUL in it")];
-    let spec = Spawn {
-        executable: executable.as_fd(),
-        argv: &argv,
-        env: &env,
-        new_namespaces: 0,
-        join: None,
-        unshare: 0,
-        descriptors: &[null.as_fd(), null.as_fd(), null.as_fd(), file.as_fd(), theirs.as_fd()],
-        empowerment: Empowerment::None,
-    };
-    spawn(&spec).and_then(|pending| pending.proceed()).map_err(|error| error.source)?;
+    userns::spawn_stage_here(STAGE, file.as_fd(), &[theirs.as_fd()]).map_err(|error| error.source)?;
     Ok(ours)
 }
 

@@ -8,6 +8,7 @@ use std::os::fd::AsFd;
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use crate::sys::process;
 use crate::sys::signal;
 
 /// A container that forks faster than it can be stopped is not paused.
@@ -98,9 +99,7 @@ impl Process {
 /// State and start of a process (proc_pid_stat(5)).
 fn look(pid: i32) -> Option<(char, u64)> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name before may hold anything.
-    let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
-    Some((fields.first()?.chars().next()?, fields.get(19)?.parse().ok()?))
+    Some((process::stat_fields(&stat)?.first()?.chars().next()?, process::start_time(&stat)?))
 }
 
 #[cfg(test)]

@@ -440,6 +440,18 @@ pub fn limit(resource: u32) -> io::Result<(u64, u64)> {
     if done == 0 { Ok((limit.rlim_cur, limit.rlim_max)) } else { Err(io::Error::last_os_error()) }
 }
 
+/// The fields of /proc/PID/stat from the third, the state, on (proc_pid_stat(5)): field n at n - 3.
+pub fn stat_fields(stat: &str) -> Option<Vec<&str>> {
+    // The name before may hold anything.
+    Some(stat.rsplit_once(") ")?.1.trim_end().split(' ').collect())
+}
+
+/// When a process started, in clock ticks since the machine did, from its /proc/PID/stat: together with its
+/// pid it is no other's.
+pub fn start_time(stat: &str) -> Option<u64> {
+    stat_fields(stat)?.get(22 - 3)?.parse().ok()
+}
+
 /// getuid(2), with its error where a seccomp filter has one.
 pub fn user_id() -> io::Result<u32> {
     // SAFETY: takes nothing and changes nothing.

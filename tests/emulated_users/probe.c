@@ -90,7 +90,8 @@ static void orphan(void) {
     if (pipe(ends)) return;
     fflush(stdout);
     if (fork() == 0) {
-        if (fork() == 0) { usleep(50000); ids("orphan"); SAY(setuid(0)); fflush(stdout); _exit(0); }
+        pid_t parent = getpid();
+        if (fork() == 0) { while (getppid() == parent) sched_yield(); ids("orphan"); SAY(setuid(0)); fflush(stdout); _exit(0); }
         _exit(0);
     }
     close(ends[1]); wait(NULL);
@@ -174,6 +175,9 @@ static void give(const char *directory) {
     SAY(fchownat(at, "l", 7, 7, AT_SYMLINK_NOFOLLOW)); OWNER("l"); OWNER("f");
     SAY(fchownat(file, "", 8, 8, AT_EMPTY_PATH)); OWNER("f"); SAY(fchownat(bare, "", 9, 9, AT_EMPTY_PATH)); OWNER("f");
     SAY(fchownat(at, "f", 1, 1, 0x40000000)); SAY(chown("f", -1, -1)); OWNER("f");
+    static const unsigned char capability[20] = {1, 0, 0, 2, 0, 4};
+    SAY(setxattr("f", "security.capability", capability, 20, 0)); SAY(getxattr("f", "security.capability", NULL, 0));
+    SAY(chown("f", 9, 9)); SAY(getxattr("f", "security.capability", NULL, 0));
     SAY(chown("none", 1, 1)); SAY(chown("f/x", 1, 1)); SAY(chown("", 1, 1)); SAY(chown(NULL, 1, 1)); SAY(fchown(-1, 1, 1));
     SAY(mkdir("g", 0777)); SAY(chown("g", 50, 60)); SAY(chmod("g", 02777)); OWNER("g");
     fflush(stdout);
@@ -262,6 +266,19 @@ static void peer(void) {
     say_peer("of the client", fd); fflush(stdout); close(done[1]); close(done[0]); wait(NULL); unlink("/tmp/peer");
 }
 
+/* Who has connected and is not there any more. */
+static void gone(void) {
+    struct sockaddr_un name = {AF_UNIX, "/tmp/gone"};
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    umask(0); if (bind(listener, (void *)&name, sizeof name) || listen(listener, 1)) return;
+    if (fork() == 0) {
+        if (setgid(34) || setuid(33)) _exit(1);
+        _exit(connect(socket(AF_UNIX, SOCK_STREAM, 0), (void *)&name, sizeof name) != 0);
+    }
+    int status; wait(&status); if (status) return;
+    say_peer("of the client", accept(listener, NULL, NULL)); unlink("/tmp/gone");
+}
+
 /* Says who has connected, from outside of the container. */
 static void serve(const char *path) {
     struct sockaddr_un name = {AF_UNIX};
@@ -345,6 +362,7 @@ int main(int argc, char **argv) {
     else if (!strcmp(what, "bad")) bad();
     else if (!strcmp(what, "limits")) limits();
     else if (!strcmp(what, "peer")) peer();
+    else if (!strcmp(what, "gone")) gone();
     else if (!strcmp(what, "serve")) serve(argv[2]);
     else if (!strcmp(what, "inside")) inside(argv[2]);
     else if (!strcmp(what, "race")) race();

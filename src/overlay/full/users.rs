@@ -4,6 +4,7 @@
 use std::io;
 use std::sync::Arc;
 
+use fuser::FileType;
 use rustix::fs::{OFlags, Stat, XattrFlags};
 use rustix::io::{Errno, Result};
 
@@ -118,12 +119,18 @@ impl Users {
 }
 
 impl Tree {
-    /// Gives a file to somebody else.
+    /// Gives a file to somebody else, without the capabilities that it may have (chown(2)).
     pub fn give(&mut self, ino: Ino, record: &[u8]) -> Result<()> {
         let record = Record::read(record).ok_or(Errno::INVAL)?;
         self.copy_up(ino, None)?;
         let place = self.place(ino)?.ok_or(Errno::STALE)?;
         let device = self.node(ino).and_then(|node| node.device);
+        if self.kind(ino)? == FileType::RegularFile {
+            match place.remove_xattr(b"security.capability") {
+                Ok(()) | Err(Errno::NODATA | Errno::OPNOTSUPP) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
         let users = self.users.as_mut().ok_or(Errno::OPNOTSUPP)?;
         users.set(ino, &place, Record { device, ..record })
     }

@@ -29,8 +29,8 @@
 //! reach the files of containers within.
 
 mod calls;
+mod pool;
 mod server;
-mod service;
 mod view;
 
 use std::io;
@@ -45,8 +45,8 @@ pub use calls::{Owners, program};
 use super::capability;
 use crate::identity::{Credentials, Table};
 use crate::sys;
+use pool::Pool;
 use server::Server;
-use service::Service;
 
 /// Name (`argv[0]`) under which main dispatches here.
 pub const STAGE: &str = "coracle-users";
@@ -170,11 +170,11 @@ fn run() -> io::Result<()> {
     let processes = rustix::fs::openat(CWD, "/proc", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
     sys::namespace::join(there.as_fd(), libc::CLONE_NEWNS)?;
     rustix::process::fchdir(&processes)?;
-    let service = Service::new(Server::new(table, powers)?);
+    let pool = Pool::new(Server::new(table, powers)?);
     while let Some((order, listener)) = next(&orders)? {
         let Order::Listen { pid, identity } = order else { continue };
         // Before the first answer, which the process waits for. Unanswered it gives up.
-        let served = service.server().identify(pid, &identity).and_then(|()| service.serve(listener));
+        let served = pool.server().identify(pid, &identity).and_then(|()| pool.serve(listener));
         if let Err(error) = served {
             tracing::debug!(%error, pid, "not served");
         }

@@ -16,6 +16,7 @@ use super::Powers;
 use super::calls::{Call, Decoder, Kind, Which};
 use super::view::View;
 use crate::identity::credentials::KEEP;
+use crate::identity::table::ROOT;
 use crate::identity::{Credentials, Ids, Table};
 use crate::sys::notify::{Answer, Notification};
 use context::{Context, DONE, Errno, Outcome};
@@ -60,7 +61,7 @@ impl Server {
     /// Makes a process somebody.
     pub fn identify(&self, pid: i32, identity: &Credentials) -> io::Result<()> {
         let key = match *identity == Credentials::default() {
-            true => u64::MAX,
+            true => ROOT,
             false => {
                 let mut keys = locked(&self.keys);
                 match keys.get(identity) {
@@ -76,16 +77,17 @@ impl Server {
         Table::give(pid, key)
     }
 
-    fn credentials(&self, pid: i32) -> Credentials {
-        self.table.credentials(Table::key_of(pid).0)
+    /// Who a process is. One that was killed while it waited is nobody, and never root.
+    fn credentials(&self, pid: i32) -> Result<Credentials, Errno> {
+        Ok(self.table.credentials(Table::key_of(pid)?))
     }
 
-    fn ids(&self, pid: i32, kind: Kind) -> Ids {
-        let (user, group) = self.table.ids_of(Table::key_of(pid).0);
-        match kind {
+    fn ids(&self, pid: i32, kind: Kind) -> Result<Ids, Errno> {
+        let (user, group) = self.table.ids_of(Table::key_of(pid)?);
+        Ok(match kind {
             Kind::User => user,
             Kind::Group => group,
-        }
+        })
     }
 
     pub fn answer(&self, listener: BorrowedFd<'_>, call: &Notification) -> Answer {
@@ -104,7 +106,7 @@ impl Server {
         self.settle(pid);
         match context.decoded.call {
             Call::Get(kind, which) => {
-                let ids = self.ids(pid, kind);
+                let ids = self.ids(pid, kind)?;
                 let id = match which {
                     Which::Real => ids.real,
                     Which::Effective => ids.effective,
@@ -112,7 +114,7 @@ impl Server {
                 Ok(Answer::Value(context.shown(id).into()))
             }
             Call::GetThree(kind) => {
-                let ids = self.ids(pid, kind);
+                let ids = self.ids(pid, kind)?;
                 for (at, id) in [ids.real, ids.effective, ids.saved].into_iter().enumerate() {
                     context.write_ids(context.argument(at), &[id])?;
                 }
@@ -178,17 +180,20 @@ impl Server {
             }
             Call::Clone => {
                 // The first member of `struct clone_args`. Changed after this it would only mislead about paths.
-                let flags = context.read(context.argument(0), 8)?;
-                if flags[..4].iter().rev().fold(0, |sum, byte| sum << 8 | u32::from(*byte))
-                    & libc::CLONE_NEWNS as u32
-                    != 0
-                {
+                let flags = context.read(context.argument(0), 4)?;
+                if number(&flags) & libc::CLONE_NEWNS as u64 != 0 {
                     self.view.divide();
                 }
                 Ok(Answer::Continue)
             }
         }
     }
+}
+
+/// A number as the machine stores it.
+fn number(bytes: &[u8]) -> u64 {
+    let add = |sum: u64, byte: &u8| sum << 8 | u64::from(*byte);
+    if cfg!(target_endian = "little") { bytes.iter().rev().fold(0, add) } else { bytes.iter().fold(0, add) }
 }
 
 /// A line of /proc/PID/status (proc_pid_status(5)).

@@ -20,7 +20,7 @@ use crate::sys::notify::{self, Notification, RawStat};
 const LONGEST: usize = 4096;
 
 /// A file as this process reaches it: a path from its working directory, and `AT_SYMLINK_NOFOLLOW` or 0.
-pub struct Place {
+pub struct Target {
     path: Vec<u8>,
     pub flags: i32,
     /// Absolute as the caller named it.
@@ -29,10 +29,10 @@ pub struct Place {
     _held: Option<OwnedFd>,
 }
 
-impl Place {
-    fn new(mut path: Vec<u8>, flags: i32, held: Option<OwnedFd>) -> Place {
+impl Target {
+    fn new(mut path: Vec<u8>, flags: i32, held: Option<OwnedFd>) -> Target {
         path.push(0);
-        Place { is_absolute: path.starts_with(b"/"), path, flags, _held: held }
+        Target { is_absolute: path.starts_with(b"/"), path, flags, _held: held }
     }
 
     pub fn path(&self) -> &CStr {
@@ -78,7 +78,7 @@ impl View {
     }
 
     /// The file that a call names. `None`: nothing that could be reached so; the kernel will say why.
-    pub fn place(&self, call: &Notification, named: Named) -> Option<Place> {
+    pub fn target(&self, call: &Notification, named: Named) -> Option<Target> {
         let arguments = &call.arguments;
         match named {
             Named::Descriptor => by_descriptor(call.pid, arguments[0] as i32, b"", 0),
@@ -103,7 +103,7 @@ impl View {
     }
 
     /// The directory and the last name of the path that a call names.
-    pub fn parent(&self, call: &Notification, named: Named) -> Option<(Place, Vec<u8>)> {
+    pub fn parent(&self, call: &Notification, named: Named) -> Option<(Target, Vec<u8>)> {
         let (directory, address) = match named {
             Named::At { .. } => (call.arguments[0] as i32, call.arguments[1]),
             _ => (libc::AT_FDCWD, call.arguments[0]),
@@ -118,29 +118,29 @@ impl View {
         Some((self.from(call.pid, directory, parent, 0)?, name))
     }
 
-    fn from(&self, pid: i32, directory: i32, path: Vec<u8>, flags: i32) -> Option<Place> {
+    fn from(&self, pid: i32, directory: i32, path: Vec<u8>, flags: i32) -> Option<Target> {
         if self.is_divided.load(Ordering::Relaxed) && !self.is_shared_by(pid) {
             return elsewhere(pid, directory, path, flags);
         }
         if path.starts_with(b"/") {
-            return Some(Place::new(of_caller(pid, &path, flags).unwrap_or(path), flags, None));
+            return Some(Target::new(of_caller(pid, &path, flags).unwrap_or(path), flags, None));
         }
         if directory != libc::AT_FDCWD {
             return by_descriptor(pid, directory, &path, flags);
         }
         let mut from = start(pid, "cwd");
         if path.is_empty() {
-            return Some(Place::new(from, 0, None));
+            return Some(Target::new(from, 0, None));
         }
         from.push(b'/');
         from.extend_from_slice(&path);
-        Some(Place::new(from, flags, None))
+        Some(Target::new(from, flags, None))
     }
 
     /// Whether a process has the root and the mounts that this one has.
     fn is_shared_by(&self, pid: i32) -> bool {
         let at = |name| {
-            let path = Place::new(start(pid, name), 0, None);
+            let path = Target::new(start(pid, name), 0, None);
             RawStat::read(path.path(), 0)
         };
         at("root").is_ok_and(|root| (root.device(), root.inode()) == self.root)
@@ -177,7 +177,7 @@ fn start(pid: i32, name: &str) -> Vec<u8> {
 }
 
 /// What is open behind a descriptor, or a path from there.
-fn by_descriptor(pid: i32, descriptor: i32, path: &[u8], flags: i32) -> Option<Place> {
+fn by_descriptor(pid: i32, descriptor: i32, path: &[u8], flags: i32) -> Option<Target> {
     if descriptor < 0 {
         return None;
     }
@@ -185,17 +185,17 @@ fn by_descriptor(pid: i32, descriptor: i32, path: &[u8], flags: i32) -> Option<P
     let _ = write!(from, "{pid}/fd/{descriptor}");
     let mut from = from.into_bytes();
     if path.is_empty() {
-        return Some(Place::new(from, 0, None));
+        return Some(Target::new(from, 0, None));
     }
     from.push(b'/');
     from.extend_from_slice(path);
-    Some(Place::new(from, flags, None))
+    Some(Target::new(from, flags, None))
 }
 
 /// For a process with a root or mounts of its own. A path from a directory starts at the root where that
 /// shows the directory; else only paths without links are followed, as the root they would start again
 /// from is not this process's.
-fn elsewhere(pid: i32, directory: i32, path: Vec<u8>, flags: i32) -> Option<Place> {
+fn elsewhere(pid: i32, directory: i32, path: Vec<u8>, flags: i32) -> Option<Target> {
     let base = match directory {
         libc::AT_FDCWD => start(pid, "cwd"),
         _ => start(pid, &format!("fd/{directory}")),
@@ -211,11 +211,11 @@ fn elsewhere(pid: i32, directory: i32, path: Vec<u8>, flags: i32) -> Option<Plac
     };
     let from = rustix::fs::openat(CWD, from, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
     if path.is_empty() {
-        return Some(Place::new(magic_link(&from), 0, Some(from)));
+        return Some(Target::new(magic_link(&from), 0, Some(from)));
     }
     let link = if flags & libc::AT_SYMLINK_NOFOLLOW == 0 { OFlags::empty() } else { OFlags::NOFOLLOW };
     let file = openat2(&from, path, OFlags::PATH | OFlags::CLOEXEC | link, Mode::empty(), how).ok()?;
-    Some(Place::new(magic_link(&file), 0, Some(file)))
+    Some(Target::new(magic_link(&file), 0, Some(file)))
 }
 
 /// The path of a directory from the root of a process, without slashes at its ends.

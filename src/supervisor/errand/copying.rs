@@ -4,7 +4,6 @@
 //! A process must not touch a root that it serves itself (module `overlay`), so for a container that does
 //! not run there are two: one mounts and serves, the other copies.
 
-use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -30,7 +29,6 @@ use crate::image::ImageStore;
 use crate::runtime::plan::{emulates_users, nested_maps};
 use crate::runtime::{HostFacts, userns};
 use crate::supervisor::protocol::{Failure, FailureKind};
-use crate::sys::process::{Empowerment, Spawn, spawn};
 use crate::sys::{mount, namespace, process};
 use crate::volume;
 
@@ -89,25 +87,9 @@ fn mount_for_another(paper: &Paper, stream: &UnixStream, archive: OwnedFd) -> Re
         root: Some(target),
     };
     let file = paper_file(&Order::Container(paper)).map_err(system("writing the paper"))?;
-    let null =
-        File::options().read(true).write(true).open("/dev/null").map_err(system("opening /dev/null"))?;
-    let executable = File::open("/proc/self/exe").map_err(system("opening the coracle binary"))?;
-    let env = userns::own_environment();
-    let argv = [CString::new(STAGE).expect("no NUL in it")];
-    let descriptors =
-        [null.as_fd(), null.as_fd(), null.as_fd(), file.as_fd(), stream.as_fd(), archive.as_fd()];
-    let spec = Spawn {
-        executable: executable.as_fd(),
-        argv: &argv,
-        env: &env,
-        new_namespaces: 0,
-        join: None,
-        unshare: 0,
-        descriptors: &descriptors,
-        empowerment: Empowerment::None,
-    };
-    let started = spawn(&spec).and_then(|pending| pending.proceed());
-    let (_, pidfd) = started.map_err(|e| failed(e.step, &e.source))?;
+    let inherited = [stream.as_fd(), archive.as_fd()];
+    let pidfd =
+        userns::spawn_stage_here(STAGE, file.as_fd(), &inherited).map_err(|e| failed(e.step, &e.source))?;
     // The other end is to see the end of the archive.
     drop(archive);
     let mut events = [PollFd::new(&pidfd, PollFlags::IN), PollFd::new(stream, PollFlags::RDHUP)];

@@ -5,13 +5,14 @@ use std::os::fd::BorrowedFd;
 
 use super::super::calls::{Decoded, Named};
 use super::super::view;
+use super::number;
 use crate::identity::credentials::{KEEP, Refusal};
 use crate::identity::table::ID_LIMIT;
 use crate::sys::notify::{self, Answer, Notification};
 
 const LONGEST_NAME: usize = 255;
-/// Shown to an ABI whose ids have 16 bits for what does not fit (fs.overflowuid).
-const OVERFLOW: u32 = 65534;
+/// Shown for what an ABI of 16-bit ids has no room for, and for whoever is not known (fs.overflowuid).
+pub(super) const OVERFLOW: u32 = 65534;
 
 pub(super) type Outcome = Result<Answer, Errno>;
 
@@ -122,7 +123,6 @@ impl Context<'_> {
     /// A limit that the caller wants to set, as the kernel would take it.
     pub(super) fn check_limit(&self, address: u64, half: usize) -> Result<(), Errno> {
         let limit = self.read(address, 2 * half)?;
-        let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
         let (soft, hard) = limit.split_at(half);
         if number(soft) <= number(hard) { Ok(()) } else { Err(Errno(libc::EINVAL)) }
     }

@@ -8,7 +8,7 @@ use rustix::fs::{AtFlags, Mode, RenameFlags, XattrFlags};
 
 use super::super::CARRIED;
 use super::super::calls::{Named, Xattr};
-use super::super::view::{Place, magic_link};
+use super::super::view::{Target, magic_link};
 use super::context::{Context, DONE, Errno, Outcome};
 use super::{Server, locked, status_field};
 use crate::identity::credentials::KEEP;
@@ -42,9 +42,9 @@ impl Server {
         if !context.decoded.is_native || (is_at && !context.has_known_flags(3, libc::AT_NO_AUTOMOUNT)) {
             return Ok(Answer::Continue);
         }
-        let Some(place) = self.view.place(context.call, named) else { return Ok(Answer::Continue) };
-        let Ok(stat) = RawStat::read(place.path(), place.flags) else { return Ok(Answer::Continue) };
-        let Some((uid, gid)) = self.shown_owner(context, &place, stat.device(), stat.inode(), stat.uid())
+        let Some(target) = self.view.target(context.call, named) else { return Ok(Answer::Continue) };
+        let Ok(stat) = RawStat::read(target.path(), target.flags) else { return Ok(Answer::Continue) };
+        let Some((uid, gid)) = self.shown_owner(context, &target, stat.device(), stat.inode(), stat.uid())
         else {
             return Ok(Answer::Continue);
         };
@@ -58,13 +58,13 @@ impl Server {
         if !context.has_known_flags(2, kept) {
             return Ok(Answer::Continue);
         }
-        let Some(place) = self.view.place(context.call, Named::At { flags: 2 }) else {
+        let Some(target) = self.view.target(context.call, Named::At { flags: 2 }) else {
             return Ok(Answer::Continue);
         };
-        let flags = place.flags | (context.argument(2) as i32 & kept);
+        let flags = target.flags | (context.argument(2) as i32 & kept);
         let mask = context.argument(3) as u32 | libc::STATX_INO | libc::STATX_UID;
-        let Ok(stat) = RawStatx::read(place.path(), flags, mask) else { return Ok(Answer::Continue) };
-        let Some((uid, gid)) = self.shown_owner(context, &place, stat.device(), stat.inode(), stat.uid())
+        let Ok(stat) = RawStatx::read(target.path(), flags, mask) else { return Ok(Answer::Continue) };
+        let Some((uid, gid)) = self.shown_owner(context, &target, stat.device(), stat.inode(), stat.uid())
         else {
             return Ok(Answer::Continue);
         };
@@ -76,7 +76,7 @@ impl Server {
     pub(super) fn shown_owner(
         &self,
         context: &Context<'_>,
-        place: &Place,
+        target: &Target,
         device: u64,
         inode: u64,
         kernels: u32,
@@ -84,13 +84,13 @@ impl Server {
         if device == self.view.device() {
             return self.table.owner(inode);
         }
-        match self.system(device, place) {
+        match self.system(device, target) {
             Owned::Kernel => None,
-            Owned::Process => self.process_owner(place),
+            Owned::Process => self.process_owner(target),
             // Somebody else's on the host: nobody here owns it.
             Owned::Record if kernels != OURS => None,
             Owned::Record => {
-                let owner = self.recorded(place, device, inode);
+                let owner = self.recorded(target, device, inode);
                 owner
                     .or_else(|| Some(self.table.makes_files_as(context.call.pid)))
                     .filter(|owner| *owner != (0, 0))
@@ -98,20 +98,20 @@ impl Server {
         }
     }
 
-    pub(super) fn system(&self, device: u64, place: &Place) -> Owned {
+    pub(super) fn system(&self, device: u64, target: &Target) -> Owned {
         if let Some(known) = self.systems.read().unwrap_or_else(PoisonError::into_inner).get(&device) {
             return *known;
         }
-        let owned = place.open().map_or(Owned::Kernel, |file| owned_by(&file, device));
+        let owned = target.open().map_or(Owned::Kernel, |file| owned_by(&file, device));
         self.systems.write().unwrap_or_else(PoisonError::into_inner).insert(device, owned);
         owned
     }
 
-    pub(super) fn recorded(&self, place: &Place, device: u64, inode: u64) -> Option<(u32, u32)> {
+    pub(super) fn recorded(&self, target: &Target, device: u64, inode: u64) -> Option<(u32, u32)> {
         let mut value = [0; 32];
-        let length = match place.flags & libc::AT_SYMLINK_NOFOLLOW {
-            0 => rustix::fs::getxattr(place.path(), files::OWNER, &mut value),
-            _ => rustix::fs::lgetxattr(place.path(), files::OWNER, &mut value),
+        let length = match target.flags & libc::AT_SYMLINK_NOFOLLOW {
+            0 => rustix::fs::getxattr(target.path(), files::OWNER, &mut value),
+            _ => rustix::fs::lgetxattr(target.path(), files::OWNER, &mut value),
         };
         match length {
             Ok(length) => files::Record::read(&value[..length]).map(|record| record.owner),
@@ -120,17 +120,17 @@ impl Server {
                 if known.is_empty() {
                     return None;
                 }
-                known.get(&(device, inode, birth(place.path(), place.flags))).copied()
+                known.get(&(device, inode, birth(target.path(), target.flags))).copied()
             }
         }
     }
 
     /// Who runs as /proc/PID, of the container's /proc: what ps(1) shows.
-    pub(super) fn process_owner(&self, place: &Place) -> Option<(u32, u32)> {
-        if !place.is_absolute {
+    pub(super) fn process_owner(&self, target: &Target) -> Option<(u32, u32)> {
+        if !target.is_absolute {
             return None;
         }
-        let path = place.path().to_str().ok()?.trim_end_matches('/');
+        let path = target.path().to_str().ok()?.trim_end_matches('/');
         let pid = path.strip_prefix("/proc/")?;
         if pid.is_empty() || !pid.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
@@ -150,22 +150,22 @@ impl Server {
         }
         context.check_descriptor(named)?;
         let (uid, gid) = (context.id(at)?, context.id(at + 1)?);
-        let Some(place) = self.view.place(context.call, named) else { return Ok(Answer::Continue) };
+        let Some(target) = self.view.target(context.call, named) else { return Ok(Answer::Continue) };
         // The kernel knows best what is wrong with a name.
-        let Ok(file) = place.open() else { return Ok(Answer::Continue) };
+        let Ok(file) = target.open() else { return Ok(Answer::Continue) };
         let stat = rustix::fs::fstat(&file)?;
         context.still_waits()?;
         let inside = stat.st_dev == self.view.device();
         if !inside && stat.st_uid != OURS {
             return Err(Errno(libc::EPERM));
         }
-        let identity = self.credentials(context.call.pid);
+        let identity = self.credentials(context.call.pid)?;
         let recorded = match inside {
             true => self.table.owner(stat.st_ino),
-            false if self.system(stat.st_dev, &place) != Owned::Record => None,
+            false if self.system(stat.st_dev, &target) != Owned::Record => None,
             // Nobody's yet: whoever looks sees it as their own.
             false => self
-                .recorded(&place, stat.st_dev, stat.st_ino)
+                .recorded(&target, stat.st_dev, stat.st_ino)
                 .or(Some((identity.user.files, identity.group.files))),
         };
         let before = recorded.unwrap_or((0, 0));
@@ -187,8 +187,10 @@ impl Server {
                 let kept = Mode::from_raw_mode(mode & 0o7777 & !lost);
                 rustix::fs::chmodat(rustix::fs::CWD, magic_link(&file), kept, AtFlags::empty())?;
             }
-            // Most have none.
-            let _ = rustix::fs::removexattr(magic_link(&file), "security.capability");
+            if !inside {
+                // Most have none. In the container's root the owner's change takes them away.
+                let _ = rustix::fs::removexattr(magic_link(&file), "security.capability");
+            }
         }
         DONE
     }
@@ -220,7 +222,7 @@ impl Server {
     pub(super) fn make_node(&self, context: &Context<'_>, named: Named) -> Outcome {
         let at = if matches!(named, Named::At { .. }) { 2 } else { 1 };
         let (mode, device) = (context.argument(at) as u32, context.argument(at + 1) as u32);
-        let identity = self.credentials(context.call.pid);
+        let identity = self.credentials(context.call.pid)?;
         if !(identity.is_powerful() && self.powers.make_nodes) {
             return Err(Errno(libc::EPERM));
         }
@@ -274,13 +276,13 @@ impl Server {
             return Ok(Answer::Continue);
         }
         context.check_descriptor(named)?;
-        let Some(place) = self.view.place(context.call, named) else { return Ok(Answer::Continue) };
-        let Ok(file) = place.open() else { return Ok(Answer::Continue) };
+        let Some(target) = self.view.target(context.call, named) else { return Ok(Answer::Continue) };
+        let Ok(file) = target.open() else { return Ok(Answer::Continue) };
         context.still_waits()?;
         if rustix::fs::fstat(&file)?.st_dev != self.view.device() {
             return Ok(Answer::Continue);
         }
-        if !self.credentials(context.call.pid).is_powerful() {
+        if !self.credentials(context.call.pid)?.is_powerful() {
             let errno = if what == Xattr::Get { libc::ENODATA } else { libc::EPERM };
             return Err(Errno(errno));
         }

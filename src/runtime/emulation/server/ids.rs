@@ -33,7 +33,7 @@ impl Server {
         change: impl FnOnce(&mut Ids, bool) -> Result<(), Refusal>,
     ) -> Outcome {
         let pid = context.call.pid;
-        let before = self.credentials(pid);
+        let before = self.credentials(pid)?;
         let mut identity = before.clone();
         let free = self.is_free(pid, &identity, kind);
         match kind {
@@ -56,7 +56,7 @@ impl Server {
             libc::PR_SET_KEEPCAPS => value == 1,
             _ => value & KEEP_CAPS != 0,
         };
-        let identity = self.credentials(context.call.pid);
+        let identity = self.credentials(context.call.pid)?;
         if identity.keeps_powers != keeps {
             context.still_waits()?;
             self.identify(context.call.pid, &Credentials { keeps_powers: keeps, ..identity })?;
@@ -65,7 +65,7 @@ impl Server {
     }
 
     pub(super) fn get_groups(&self, context: &Context<'_>) -> Outcome {
-        let groups = self.credentials(context.call.pid).groups;
+        let groups = self.credentials(context.call.pid)?.groups;
         let room = context.argument(0) as i32;
         match usize::try_from(room) {
             Ok(0) => {}
@@ -76,7 +76,7 @@ impl Server {
     }
 
     pub(super) fn set_groups(&self, context: &Context<'_>) -> Outcome {
-        let mut identity = self.credentials(context.call.pid);
+        let mut identity = self.credentials(context.call.pid)?;
         let free = self.is_free(context.call.pid, &identity, Kind::Group);
         let count = context.argument(0) as usize;
         if free && count > MOST_GROUPS {

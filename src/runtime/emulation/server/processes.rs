@@ -7,14 +7,17 @@ use std::sync::atomic::Ordering;
 use rustix::fs::{Mode, OFlags};
 
 use super::super::calls::Named;
-use super::super::view::Place;
-use super::context::{Context, DONE, Errno, Outcome};
+use super::super::view::Target;
+use super::context::{Context, DONE, Errno, OVERFLOW, Outcome};
 use super::{Server, locked, status_field};
 use crate::identity::{Credentials, Table};
 use crate::sys::notify::{Answer, RawStat};
+use crate::sys::process;
 
 /// An execve(2) whose end is not known yet.
 pub(super) struct Executing {
+    /// Start of the process: its number may be another's later.
+    started: Option<u64>,
     before: Credentials,
     /// Device and inode of the file.
     file: (u64, u64),
@@ -27,14 +30,14 @@ impl Server {
     /// the process runs then, and gives it back who it was.
     pub(super) fn execute(&self, context: &Context<'_>, named: Named) -> Outcome {
         let pid = context.call.pid;
-        let Some(place) = self.view.place(context.call, named) else { return Ok(Answer::Continue) };
-        let Ok(stat) = RawStat::read(place.path(), place.flags) else { return Ok(Answer::Continue) };
+        let Some(target) = self.view.target(context.call, named) else { return Ok(Answer::Continue) };
+        let Ok(stat) = RawStat::read(target.path(), target.flags) else { return Ok(Answer::Continue) };
         if stat.mode() & libc::S_IFMT != libc::S_IFREG || stat.mode() & 0o111 == 0 {
             return Ok(Answer::Continue);
         }
-        let before = self.credentials(pid);
+        let before = self.credentials(pid)?;
         let mut identity = before.clone();
-        let given = self.gives_to(context, &place, &stat);
+        let given = self.gives_to(context, &target, &stat);
         let (user, group) = given.unwrap_or_default();
         identity.execute(user, group);
         if identity != before {
@@ -42,7 +45,8 @@ impl Server {
             if given.is_some() {
                 let mut executing = locked(&self.executing);
                 executing.retain(|pid, _| Path::new(&pid.to_string()).exists());
-                executing.insert(pid, Executing { before, file: (stat.device(), stat.inode()) });
+                let file = (stat.device(), stat.inode());
+                executing.insert(pid, Executing { started: started(pid), before, file });
                 self.are_executing.store(executing.len(), Ordering::Relaxed);
             }
             self.identify(pid, &identity)?;
@@ -59,7 +63,10 @@ impl Server {
         let ended = executing.remove(&pid);
         self.are_executing.store(executing.len(), Ordering::Relaxed);
         drop(executing);
-        let Some(Executing { before, file }) = ended else { return };
+        let Some(Executing { started: then, before, file }) = ended else { return };
+        if started(pid) != then {
+            return;
+        }
         let runs = std::ffi::CString::new(format!("{pid}/exe"))
             .is_ok_and(|path| RawStat::read(&path, 0).is_ok_and(|exe| (exe.device(), exe.inode()) == file));
         if !runs {
@@ -72,7 +79,7 @@ impl Server {
     pub(super) fn gives_to(
         &self,
         context: &Context<'_>,
-        place: &Place,
+        target: &Target,
         stat: &RawStat,
     ) -> Option<(Option<u32>, Option<u32>)> {
         let mode = stat.mode();
@@ -81,7 +88,7 @@ impl Server {
         if stat.device() != self.view.device()
             || !(sets_user || sets_group)
             || status_field(context.call.pid, "NoNewPrivs:")? != "0"
-            || is_script(place)
+            || is_script(target)
         {
             return None;
         }
@@ -102,24 +109,31 @@ impl Server {
             });
         let Some(socket) = socket else { return Ok(Answer::Continue) };
         let Ok(peer) = crate::sys::socket::peer_pid(socket.as_fd()) else { return Ok(Answer::Continue) };
-        // Whoever is not in the container has no identity here.
         let namespace = |pid: i32| {
             let path = std::ffi::CString::new(format!("{pid}/ns/pid")).ok()?;
             RawStat::read(&path, 0).ok().map(|stat| stat.inode())
         };
-        if namespace(peer).is_none() || namespace(peer) != namespace(pid) {
-            return Ok(Answer::Continue);
-        }
-        let (user, group) = self.table.ids_of(Table::key_of(peer).0);
         // As the innermost namespace numbers it.
-        let number = status_field(peer, "NSpid:")
-            .and_then(|numbers| numbers.split_whitespace().last().and_then(|last| last.parse::<u32>().ok()));
-        let Some(number) = number else { return Ok(Answer::Continue) };
+        let number = || {
+            let numbers = status_field(peer, "NSpid:")?;
+            numbers.split_whitespace().last()?.parse::<u32>().ok()
+        };
+        let [number, uid, gid] = match (number(), Table::key_of(peer)) {
+            // Whoever is not in the container has no identity here; nor does this process see where they are.
+            (Some(_), _) if namespace(peer).is_none_or(|there| Some(there) != namespace(pid)) => {
+                return Ok(Answer::Continue);
+            }
+            (Some(number), Ok(key)) => {
+                let (user, group) = self.table.ids_of(key);
+                [number, user.effective, group.effective]
+            }
+            // It has gone, and the kernel would say that it was root.
+            _ => [0, OVERFLOW, OVERFLOW],
+        };
         let room = context.read(context.argument(4), 4)?;
         let room = i32::from_ne_bytes([room[0], room[1], room[2], room[3]]);
         let Ok(room) = usize::try_from(room) else { return Err(Errno(libc::EINVAL)) };
-        let credentials: Vec<u8> =
-            [number, user.effective, group.effective].into_iter().flat_map(u32::to_ne_bytes).collect();
+        let credentials: Vec<u8> = [number, uid, gid].into_iter().flat_map(u32::to_ne_bytes).collect();
         let length = credentials.len().min(room);
         context.write(context.argument(3), &credentials[..length])?;
         context.write(context.argument(4), &(length as u32).to_ne_bytes())?;
@@ -127,10 +141,14 @@ impl Server {
     }
 }
 
+fn started(pid: i32) -> Option<u64> {
+    process::start_time(&std::fs::read_to_string(format!("{pid}/stat")).ok()?)
+}
+
 /// The kernel takes nothing from the bits of a script.
-pub(super) fn is_script(place: &Place) -> bool {
+pub(super) fn is_script(target: &Target) -> bool {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let Ok(file) = rustix::fs::open(place.path(), flags, Mode::empty()) else { return true };
+    let Ok(file) = rustix::fs::open(target.path(), flags, Mode::empty()) else { return true };
     let mut start = [0; 2];
     rustix::io::read(&file, &mut start[..]).is_ok_and(|read| start[..read] == *b"#!")
 }

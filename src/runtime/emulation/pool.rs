@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_millis(20);
 /// Serves listeners, each from a thread of its own. One thread waits in the kernel's queue and answers: that
 /// lets the caller's processor run it at once, where two that wait would both be woken by every call. Only when it
 /// is held up, by a file system, does the watch give it company.
-pub struct Service {
+pub struct Pool {
     server: Server,
     /// Older kernels do not wake who waits when the last process has gone (Linux 6.11): there poll(2) is
     /// asked first.
@@ -48,10 +48,10 @@ impl Worker {
     }
 }
 
-impl Service {
-    pub fn new(server: Server) -> Arc<Service> {
+impl Pool {
+    pub fn new(server: Server) -> Arc<Pool> {
         let release = rustix::system::uname().release().to_string_lossy().into_owned();
-        Arc::new(Service {
+        Arc::new(Pool {
             server,
             polls: crate::runtime::plan::kernel_version(&release) < (6, 11),
             workers: Mutex::default(),
@@ -66,7 +66,7 @@ impl Service {
     }
 
     /// Answers what arrives at a listener until no process is left that it could hear from.
-    pub fn serve(self: &Arc<Service>, listener: OwnedFd) -> io::Result<()> {
+    pub fn serve(self: &Arc<Pool>, listener: OwnedFd) -> io::Result<()> {
         // Older kernels do without.
         let _ = notify::wake_on_the_callers_processor(listener.as_fd());
         if self.watch.get().is_none() {
@@ -78,7 +78,7 @@ impl Service {
         self.hire(Arc::new(listener))
     }
 
-    fn hire(self: &Arc<Service>, listener: Arc<OwnedFd>) -> io::Result<()> {
+    fn hire(self: &Arc<Pool>, listener: Arc<OwnedFd>) -> io::Result<()> {
         let worker = Arc::new(Worker { listener, steps: AtomicU64::new(0) });
         {
             let mut workers = locked(&self.workers);
@@ -157,7 +157,7 @@ impl Service {
     }
 
     /// Looks from time to time whether all that serve a listener are held up, as long as there are calls.
-    fn watch(self: &Arc<Service>) {
+    fn watch(self: &Arc<Pool>) {
         let mut before: Vec<(*const Worker, u64)> = Vec::new();
         loop {
             std::thread::sleep(PATIENCE);
