@@ -80,7 +80,7 @@ fn by_word(text: &str) -> Result<UserNamespaceMode> {
             "--userns: a container's user namespace is one below the user's own, so that no other can be its; use container:NAME",
         )),
         _ => Err(Failure::usage(format!(
-            "--userns: invalid USER mode: {text:?}: must be one of host, private, keep-id, auto, nomap, container:NAME"
+            "--userns: invalid USER mode: {text:?}: must be one of host, private, keep-id, auto, nomap, emulated, single, container:NAME"
         ))),
     }
 }

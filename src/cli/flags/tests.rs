@@ -326,7 +326,7 @@ fn mistakes_are_told_in_dockers_words() {
         ("--ipc x", "Error response from daemon: invalid IPC mode: x"),
         (
             "--userns x",
-            "--userns: invalid USER mode: \"x\": must be one of host, private, keep-id, auto, nomap, container:NAME",
+            "--userns: invalid USER mode: \"x\": must be one of host, private, keep-id, auto, nomap, emulated, single, container:NAME",
         ),
         (
             "--oom-score-adj 2000",

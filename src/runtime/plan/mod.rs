@@ -181,11 +181,7 @@ pub fn kernel_version(release: &str) -> (u32, u32) {
 /// Whether a container is to have emulated users (see `identity`): by its mode, or because there is a
 /// single id, if nothing hinders it: answering "go on" to a system call takes Linux 5.5.
 pub fn emulates_users(spec: &ContainerSpec, host: &HostFacts) -> Option<Owners> {
-    let mut mode = &spec.user_namespace;
-    while let UserNamespaceMode::Container { like: Some(like), .. } = mode {
-        mode = like;
-    }
-    let owners = match mode {
+    let owners = match idmap::mode(spec) {
         UserNamespaceMode::Emulated { hides_owners: true } => Owners::Hidden,
         UserNamespaceMode::Emulated { hides_owners: false } => Owners::Shown,
         UserNamespaceMode::Default | UserNamespaceMode::Host | UserNamespaceMode::Private
