@@ -362,6 +362,7 @@ int main(int argc, char **argv) {
     else if (!strcmp(what, "bad")) bad();
     else if (!strcmp(what, "limits")) limits();
     else if (!strcmp(what, "peer")) peer();
+    else if (!strcmp(what, "chown")) SAY(chown(argv[2], 5, 5));
     else if (!strcmp(what, "gone")) gone();
     else if (!strcmp(what, "serve")) serve(argv[2]);
     else if (!strcmp(what, "inside")) inside(argv[2]);
